@@ -1,0 +1,137 @@
+/**
+ * What a broker can be told, with the defaults. `mosquitto.conf` keys map to these one to one (the key is in each comment);
+ * `config/` reads the file, `resolveBrokerOptions` checks what an embedding program gives.
+ */
+import type { QoS } from '../protocol/version.ts';
+
+/** Options that hold for the whole broker. */
+export interface BrokerSettings {
+  /** `allow_duplicate_messages`: deliver once per overlapping subscription instead of once. MQTT 5 clients with Subscription Identifiers always get them all. Default false. */
+  readonly allowDuplicateMessages: boolean;
+  /** `check_retain_source`: ask again, before a retained message is sent, whether its publisher may publish there. Default true. */
+  readonly checkRetainSource: boolean;
+  /** `clientid_prefixes`: accept only these prefixes of the Client Identifier; empty accepts all. Default []. */
+  readonly clientIdentifierPrefixes: readonly string[];
+  /** `connection_messages`: log connects and disconnects. Default true. */
+  readonly connectionMessages: boolean;
+  /** `max_inflight_bytes`: payload bytes of unacknowledged outgoing QoS 1 and 2 messages per client; at least one message may always go. 0 no limit. Default 0. */
+  readonly maxInflightBytes: number;
+  /** `max_inflight_messages`: unacknowledged outgoing QoS 1 and 2 messages per client, and the Receive Maximum told to MQTT 5 clients. 0 means 65,535. Default 20. */
+  readonly maxInflightMessages: number;
+  /** `max_keepalive`: seconds; a longer keep alive is refused (3.1, 3.1.1) or replaced by Server Keep Alive (5.0). 0 no limit, and keep alive 0 is then allowed. Default 0. */
+  readonly maxKeepAlive: number;
+  /** `max_packet_size`: bytes of a whole packet, in and out. 0 no limit but the protocol's. Default 0. */
+  readonly maxPacketSize: number;
+  /** `max_queued_bytes`: payload bytes waiting per session. 0 no limit. Default 0. */
+  readonly maxQueuedBytes: number;
+  /** `max_queued_messages`: messages waiting per session beyond those in flight. 0 no limit. Default 1000. */
+  readonly maxQueuedMessages: number;
+  /** `message_size_limit`: payload bytes; larger messages are acknowledged with 0x83 and not routed. 0 no limit. Default 0. */
+  readonly messageSizeLimit: number;
+  /** `memory_limit`: bytes of heap above which new work is refused. 0 no limit. Default 0. */
+  readonly memoryLimit: number;
+  /** `persistent_client_expiration`: seconds; upper bound on how long a session without connection lives. 0 no bound. Default 0. */
+  readonly persistentClientExpiration: number;
+  /** `queue_qos0_messages`: queue QoS 0 for absent clients too. Default false. */
+  readonly queueQos0Messages: boolean;
+  /** `retain_available`. Default true. */
+  readonly retainAvailable: boolean;
+  /** `set_tcp_nodelay`. Writes are gathered per turn of the event loop, so Nagle's algorithm only delays. Default true (Mosquitto: false). */
+  readonly setTcpNodelay: boolean;
+  /** `sys_interval`: seconds between `$SYS` updates, 0 for none. Default 10. */
+  readonly sysInterval: number;
+  /** `upgrade_outgoing_qos`: deliver at the subscription's QoS even if published lower. Default false. */
+  readonly upgradeOutgoingQos: boolean;
+  /** Ours, `max_connections_total`: connections over all listeners. 0 no limit. Default 0. */
+  readonly maxConnections: number;
+  /** Ours, `max_outbound_buffer`: bytes written to a connection and not yet taken by the system; over it QoS 0 messages to it are dropped and QoS 1 and 2 wait. Default 16 MiB. */
+  readonly maxOutboundBufferBytes: number;
+  /** Ours, `connect_timeout`: seconds a connection may take to send its CONNECT. Default 10. */
+  readonly connectTimeout: number;
+  /** Ours, `max_topic_levels`: levels of a Topic Name or Topic Filter. Default 200. */
+  readonly maxTopicLevels: number;
+  /** Ours, `max_subscriptions_per_client`. 0 no limit. Default 0. */
+  readonly maxSubscriptionsPerClient: number;
+  /** Ours, `max_retained_messages`. 0 no limit. Default 0. */
+  readonly maxRetainedMessages: number;
+  /** Ours, `route_cache_size`: topics whose receivers are remembered. Default 65,536. */
+  readonly routeCacheSize: number;
+  /** Ours, `shutdown_timeout`: seconds a stop may take. Default 5. */
+  readonly shutdownTimeout: number;
+}
+
+/** Options of one listener; access control comes from the broker unless `per_listener_settings` is set. */
+export interface ListenerSettings {
+  /** 0 takes a free port (or is given with `unixPath`). */
+  readonly port: number;
+  /** Address or host name; undefined listens on all addresses, IPv4 and IPv6. `'local'` listens on 127.0.0.1 and ::1 only. */
+  readonly host: string | undefined;
+  readonly unixPath: string | undefined;
+  readonly protocol: 'mqtt' | 'websockets';
+  /** `socket_domain`. */
+  readonly socketDomain: 'ipv4' | 'ipv6' | undefined;
+  /** `bind_interface`. */
+  readonly bindInterface: string | undefined;
+  /** `max_connections`; -1 no limit. Default -1. */
+  readonly maxConnections: number;
+  /** `max_qos`. Default 2. */
+  readonly maxQos: QoS;
+  /** `max_topic_alias`: Topic Alias Maximum told to MQTT 5 clients. Default 10. */
+  readonly maxTopicAlias: number;
+  /** `mount_point`: prefix put before all topics of its clients, and taken off again. */
+  readonly mountPoint: string;
+  /** `use_username_as_clientid`. */
+  readonly useUsernameAsClientIdentifier: boolean;
+  /** `allow_zero_length_clientid`. Default true. */
+  readonly allowZeroLengthClientIdentifier: boolean;
+  /** `auto_id_prefix`. Default `auto-`. */
+  readonly autoIdPrefix: string;
+  /** `http_dir`, for websockets listeners. */
+  readonly httpDir: string | undefined;
+}
+
+export const defaultBrokerSettings: BrokerSettings = {
+  allowDuplicateMessages: false,
+  checkRetainSource: true,
+  clientIdentifierPrefixes: [],
+  connectionMessages: true,
+  maxInflightBytes: 0,
+  maxInflightMessages: 20,
+  maxKeepAlive: 0,
+  maxPacketSize: 0,
+  maxQueuedBytes: 0,
+  maxQueuedMessages: 1000,
+  messageSizeLimit: 0,
+  memoryLimit: 0,
+  persistentClientExpiration: 0,
+  queueQos0Messages: false,
+  retainAvailable: true,
+  setTcpNodelay: true,
+  sysInterval: 10,
+  upgradeOutgoingQos: false,
+  maxConnections: 0,
+  maxOutboundBufferBytes: 16 * 1024 * 1024,
+  connectTimeout: 10,
+  maxTopicLevels: 200,
+  maxSubscriptionsPerClient: 0,
+  maxRetainedMessages: 0,
+  routeCacheSize: 65_536,
+  shutdownTimeout: 5,
+};
+
+export const defaultListenerSettings: ListenerSettings = {
+  port: 1883,
+  host: undefined,
+  unixPath: undefined,
+  protocol: 'mqtt',
+  socketDomain: undefined,
+  bindInterface: undefined,
+  maxConnections: -1,
+  maxQos: 2,
+  maxTopicAlias: 10,
+  mountPoint: '',
+  useUsernameAsClientIdentifier: false,
+  allowZeroLengthClientIdentifier: true,
+  autoIdPrefix: 'auto-',
+  httpDir: undefined,
+};
