@@ -1,0 +1,115 @@
+/**
+ * A Transport over a `net.Socket`: TCP, TLS (a `tls.TLSSocket` is one) and Unix sockets. There is as little as possible between
+ * the socket and the handlers: no queue of our own, no promise, and a closure only where the caller asked to be told.
+ */
+import type { Socket } from 'node:net';
+import type { PeerAddress, Transport, TransportHandlers } from '../transport.ts';
+
+/** Milliseconds without progress after which a stream that was ended is destroyed. */
+export const lingerMs = 5_000;
+
+export class SocketTransport implements Transport {
+  readonly peer: PeerAddress;
+  /** For what only a socket knows, such as the certificate of a TLS client. */
+  readonly socket: Socket;
+  #handlers: TransportHandlers | undefined;
+  #error: Error | undefined;
+  #isClosed: boolean;
+  #isPaused = false;
+  #isLingering = false;
+
+  /** @param peer given where the socket cannot say it: for Unix sockets, and behind a proxy */
+  constructor(socket: Socket, peer: PeerAddress = peerOf(socket)) {
+    this.socket = socket;
+    this.peer = peer;
+    this.#isClosed = socket.closed;
+    socket.on('error', (error) => {
+      this.#error ??= error;
+    });
+    socket.on('close', () => {
+      this.#isClosed = true;
+      this.#handlers?.close(this.#error);
+    });
+    socket.on('end', () => this.#linger());
+  }
+
+  get bufferedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  start(handlers: TransportHandlers): void {
+    this.#handlers = handlers;
+    if (this.#isClosed) {
+      process.nextTick(() => handlers.close(this.#error));
+      return;
+    }
+    const socket = this.socket;
+    socket.on('data', (chunk: Uint8Array) => {
+      if (!this.#isLingering) handlers.data(chunk);
+    });
+    socket.on('drain', () => handlers.drain());
+    // Explicitly, since a socket that was read by hand before (by a proxy's handshake) does not flow by itself.
+    if (!this.#isPaused) socket.resume();
+  }
+
+  write(bytes: Uint8Array, released?: () => void): boolean {
+    const socket = this.socket;
+    if (!socket.writable) {
+      // Ended or destroyed: the bytes go nowhere, and no drain will come that the caller could wait for.
+      if (released !== undefined) process.nextTick(released);
+      return true;
+    }
+    return released === undefined ? socket.write(bytes) : socket.write(bytes, released);
+  }
+
+  pause(): void {
+    // After end() the socket must flow, or the peer's FIN would never be seen.
+    if (this.#isLingering) return;
+    this.#isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    // Before start() there is nobody to flow to.
+    if (this.#handlers !== undefined) this.socket.resume();
+  }
+
+  end(): void {
+    if (this.#isClosed) return;
+    this.socket.end();
+    this.#linger();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /**
+   * From now on incoming bytes are read and dropped: closing with unread bytes would make the system send RST, which can
+   * overtake what was just written. A peer that neither takes the rest nor closes is cut off.
+   */
+  #linger(): void {
+    if (this.#isLingering) return;
+    this.#isLingering = true;
+    const socket = this.socket;
+    socket.resume();
+    let pending = socket.writableLength;
+    const timer = setInterval(() => {
+      if (socket.writableLength === 0 || socket.writableLength >= pending) socket.destroy();
+      pending = socket.writableLength;
+    }, lingerMs);
+    timer.unref();
+    socket.once('close', () => clearInterval(timer));
+  }
+}
+
+/** The remote address; an IPv4 address that came in on an IPv6 socket is shown as the IPv4 address it is. */
+export function peerOf(socket: Socket): PeerAddress {
+  const address = socket.remoteAddress ?? '';
+  const port = socket.remotePort ?? 0;
+  if (address.startsWith('::ffff:') && address.includes('.')) {
+    return { address: address.slice('::ffff:'.length), port, family: 'IPv4' };
+  }
+  return { address, port, family: socket.remoteFamily === 'IPv6' ? 'IPv6' : 'IPv4' };
+}
