@@ -11,26 +11,24 @@ const faultTexts: Readonly<Record<ByteFault, string>> = {
   'null-character': 'a string with U+0000',
 };
 
-/** The error thrown unless a constructor is given another: a RangeError. */
-function rangeError(fault: ByteFault, position: number): Error {
-  return new RangeError(`${faultTexts[fault]}, at byte ${position}`);
-}
-
 /**
  * Reads big-endian fields of `bytes[position..end)`. Every method checks that its field ends at or before `end`, and throws what
- * `makeError` makes of the fault and of the position where the field began.
+ * `errorOf` makes of the fault otherwise: a RangeError, unless a subclass knows better.
  */
 export class ByteReader {
   bytes: Uint8Array;
   position: number;
   end: number;
-  private readonly makeError: (fault: ByteFault, position: number) => Error;
 
-  constructor(bytes: Uint8Array, position = 0, end = bytes.length, makeError = rangeError) {
+  constructor(bytes: Uint8Array, position = 0, end = bytes.length) {
     this.bytes = bytes;
     this.position = position;
     this.end = end;
-    this.makeError = makeError;
+  }
+
+  /** `position` is where the field began. */
+  protected errorOf(fault: ByteFault, position: number): Error {
+    return new RangeError(`${faultTexts[fault]}, at byte ${position}`);
   }
 
   /** Reads on elsewhere; a reader is reused so that none is allocated per packet. */
@@ -46,21 +44,21 @@ export class ByteReader {
 
   readUint8(): number {
     const position = this.position;
-    if (position >= this.end) throw this.makeError('past-end', position);
+    if (position >= this.end) throw this.errorOf('past-end', position);
     this.position = position + 1;
     return this.bytes[position]!;
   }
 
   readUint16(): number {
     const position = this.position;
-    if (position + 2 > this.end) throw this.makeError('past-end', position);
+    if (position + 2 > this.end) throw this.errorOf('past-end', position);
     this.position = position + 2;
     return (this.bytes[position]! << 8) | this.bytes[position + 1]!;
   }
 
   readUint32(): number {
     const position = this.position;
-    if (position + 4 > this.end) throw this.makeError('past-end', position);
+    if (position + 4 > this.end) throw this.errorOf('past-end', position);
     this.position = position + 4;
     const bytes = this.bytes;
     const low = (bytes[position + 1]! << 16) | (bytes[position + 2]! << 8) | bytes[position + 3]!;
@@ -73,15 +71,15 @@ export class ByteReader {
     let position = start;
     let value = 0;
     for (let shift = 0; shift < 28; shift += 7) {
-      if (position >= this.end) throw this.makeError('past-end', start);
+      if (position >= this.end) throw this.errorOf('past-end', start);
       const byte = this.bytes[position++]!;
       value |= (byte & 0x7f) << shift;
       if (byte > 0x7f) continue;
-      if (byte === 0 && shift > 0) throw this.makeError('padded-integer', start);
+      if (byte === 0 && shift > 0) throw this.errorOf('padded-integer', start);
       this.position = position;
       return value;
     }
-    throw this.makeError('long-integer', start);
+    throw this.errorOf('long-integer', start);
   }
 
   /** Two bytes of length, then that many of strict UTF-8 without U+0000. [MQTT-1.5.4-1] [MQTT-1.5.4-2] */
@@ -89,12 +87,12 @@ export class ByteReader {
     const start = this.position;
     const textStart = start + 2;
     const textEnd = textStart + this.readUint16();
-    if (textEnd > this.end) throw this.makeError('past-end', start);
+    if (textEnd > this.end) throw this.errorOf('past-end', start);
     const text = decodeUtf8(this.bytes, textStart, textEnd);
     if (text === undefined) {
       // In UTF-8 a zero byte is U+0000 and nothing else.
       const zero = this.bytes.indexOf(0, textStart);
-      throw this.makeError(zero >= 0 && zero < textEnd ? 'null-character' : 'ill-formed-text', start);
+      throw this.errorOf(zero >= 0 && zero < textEnd ? 'null-character' : 'ill-formed-text', start);
     }
     this.position = textEnd;
     return text;
@@ -105,7 +103,7 @@ export class ByteReader {
     const start = this.position;
     const dataStart = start + 2;
     const dataEnd = dataStart + this.readUint16();
-    if (dataEnd > this.end) throw this.makeError('past-end', start);
+    if (dataEnd > this.end) throw this.errorOf('past-end', start);
     this.position = dataEnd;
     return this.bytes.subarray(dataStart, dataEnd);
   }
