@@ -1,0 +1,79 @@
+/**
+ * `npm test`: set-up, the programs the tests talk to, lint and types, all tests; the last line has the numbers. Arguments after
+ * `--` are vitest's. With CI=true nothing may be skipped.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import './node-version.mjs';
+
+async function test() {
+  const { fail, setUp } = await import('./setup.mjs');
+  const { installPeers } = await import('./install-peers.mjs');
+  const { repositoryDirectory } = await import('./repository.mjs');
+  const isContinuousIntegration = !['', '0', 'false'].includes(process.env.CI ?? '');
+  const problems = [];
+  try {
+    await setUp();
+    const missing = installPeers();
+    if (missing.length > 0 && isContinuousIntegration) problems.push(`not installed: ${missing.join(', ')}`);
+  } catch (error) {
+    fail(error);
+    return;
+  }
+
+  const tool = (title, path, args) => {
+    console.log(`\n${title}`);
+    const program = join(repositoryDirectory, 'node_modules', path);
+    const { status, signal } = spawnSync(process.execPath, [program, ...args], {
+      cwd: repositoryDirectory,
+      stdio: 'inherit',
+    });
+    if (status !== 0) problems.push(`${title} failed (${status ?? signal})`);
+  };
+  tool('Lint', '@biomejs/biome/bin/biome', ['check']);
+  tool('Types', 'typescript/bin/tsc', ['--noEmit']);
+  tool('Types of the portable folders', 'typescript/bin/tsc', ['--noEmit', '-p', 'tsconfig.portable.json']);
+
+  const reportDirectory = mkdtempSync(join(tmpdir(), 'clearwing-test-'));
+  const reportPath = join(reportDirectory, 'report.json');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`];
+  tool('Tests', 'vitest/vitest.mjs', ['run', ...reporters, ...process.argv.slice(2)]);
+  const numbers = readNumbers(reportPath);
+  rmSync(reportDirectory, { recursive: true, force: true });
+  if (numbers === undefined) {
+    problems.push('vitest left no report');
+  } else {
+    if (numbers.passed + numbers.failed === 0) problems.push('no test ran');
+    if (numbers.skipped > 0 && isContinuousIntegration) problems.push('tests were skipped');
+  }
+
+  console.log('');
+  for (const problem of problems) console.log(`Problem: ${problem}`);
+  if (numbers !== undefined) {
+    const skipped = numbers.skipped > 0 ? `, ${numbers.skipped} skipped` : '';
+    console.log(`${numbers.passed} passed, ${numbers.failed} failed${skipped}`);
+  }
+  process.exitCode = problems.length > 0 || numbers.failed > 0 ? 1 : 0;
+}
+
+/** Counts from vitest's report; a file that could not be read, and so ran none of its tests, is one failure. */
+function readNumbers(path) {
+  let report;
+  try {
+    report = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+  const brokenFiles = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((result) => result.status === 'failed'),
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + brokenFiles.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+test();
