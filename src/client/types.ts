@@ -102,6 +102,11 @@ export interface ConnectOptions {
   readonly authenticate?: (data: Uint8Array | undefined) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /** Ends the attempt to connect, or the client. */
   readonly signal?: AbortSignal;
+  /**
+   * Takes the messages that no subscription of this client explains: those a resumed Session had kept, which come before any
+   * `subscribe`. Back-pressure and acknowledgement as with `SubscribeOptions.onMessage`.
+   */
+  readonly onMessage?: (message: ReceivedMessage) => void | Promise<void>;
   /** Sees every packet sent and received, with its size in bytes, for debugging. */
   readonly onPacket?: (direction: 'sent' | 'received', packet: Packet, size: number) => void;
   /** Makes the byte stream itself, for tests and for transports of one's own. */
