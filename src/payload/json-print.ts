@@ -43,9 +43,8 @@ export function printJsonMembers(
 export function printJsonNumber(value: number): string {
   if (!Number.isFinite(value)) return 'null';
   const short = generalNumber(value, 15);
-  const isClose =
-    Math.abs(Number(short) - value) <= Math.max(Math.abs(Number(short)), Math.abs(value)) * Number.EPSILON;
-  return isClose ? short : generalNumber(value, 17);
+  const difference = Math.abs(Number(short) - value);
+  return difference <= Math.abs(value) * Number.EPSILON ? short : generalNumber(value, 17);
 }
 
 /** C's `%.{precision}g`: fixed notation for exponents from -4 up to the precision, scientific with at least two digits else. */
