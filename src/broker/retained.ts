@@ -1,0 +1,183 @@
+/** The last message of each topic that was published with RETAIN. [MQTT 5.0 §3.3.1.3] */
+import { Expiry, ExpiryHeap } from './expiry-heap.ts';
+import { Message, type MessageProperties, type Publisher } from './message.ts';
+import { RetainedCursor } from './retained-cursor.ts';
+import { RetainedRecord, RetainedTree } from './retained-tree.ts';
+
+export type { RetainedCursor } from './retained-cursor.ts';
+
+/**
+ * What became of a message given to `update`: kept; the topic's message taken away by an empty one; refused because as many
+ * topics as allowed have one; or an empty one for a topic that had none.
+ */
+export type RetainedUpdate = 'stored' | 'removed' | 'full' | 'unchanged';
+
+/**
+ * Bytes up to which a payload is kept as a string of one character per byte: a `Uint8Array` of its own costs about 250 bytes
+ * besides its content, a string 16. Longer ones are kept outside the engine's heap, which has a limit.
+ */
+const stringPayloadMax = 512;
+
+/** What is known of a publisher after it has gone; the original may refer to a whole connection. */
+class RestingPublisher implements Publisher {
+  readonly clientIdentifier: string;
+  readonly username: string | undefined;
+
+  constructor(publisher: Publisher) {
+    this.clientIdentifier = publisher.clientIdentifier;
+    this.username = publisher.username;
+  }
+}
+
+export class RetainedMessages {
+  readonly #maxMessages: number;
+  readonly #tree = new RetainedTree();
+  readonly #expiries = new ExpiryHeap<RetainedRecord>();
+  /** One copy for each publisher. */
+  readonly #publishers = new WeakMap<Publisher, RestingPublisher>();
+  #count = 0;
+  #bytes = 0;
+
+  /** @param maxMessages topics that may have a retained message, 0 for no limit */
+  constructor(maxMessages: number) {
+    this.#maxMessages = maxMessages;
+  }
+
+  /** Topics with a retained message. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes of their payloads. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Takes note of a message that was published with RETAIN: it replaces the one of its topic, and with an empty payload it only
+   * removes it. [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7] The payload is copied.
+   */
+  update(message: Message): RetainedUpdate {
+    const { topicName } = message;
+    let record = this.#tree.find(topicName);
+    if (message.payload.length === 0) {
+      if (record === undefined) return 'unchanged';
+      this.#remove(record);
+      return 'removed';
+    }
+    if (record === undefined) {
+      if (this.#maxMessages > 0 && this.#count >= this.#maxMessages) return 'full';
+      record = new RetainedRecord(topicName);
+      this.#tree.insert(record);
+      this.#count++;
+    } else {
+      this.#forgetContent(record);
+    }
+    record.payload = restingPayload(message.payload);
+    record.qos = message.qos;
+    record.properties = restingProperties(message.properties);
+    record.publisher = this.#restingPublisher(message.publisher);
+    this.#bytes += message.payload.length;
+    if (message.expiresAt > 0) {
+      record.expiry = new Expiry(record, message.expiresAt);
+      this.#expiries.add(record.expiry);
+    }
+    return 'stored';
+  }
+
+  /** The message of one topic, with RETAIN set; also if it has expired, which its `expiresAt` tells. */
+  get(topicName: string): Message | undefined {
+    const record = this.#tree.find(topicName);
+    return record === undefined ? undefined : messageOf(record);
+  }
+
+  /**
+   * Appends all messages whose topics match a filter to `into`, and drops those of them that have expired. For a filter that
+   * may match very many there is `cursor`.
+   * @param now milliseconds since the epoch
+   */
+  match(topicFilter: string, into: Message[], now: number): void {
+    const cursor = this.cursor(topicFilter);
+    while (cursor.next(Number.POSITIVE_INFINITY, into, now));
+  }
+
+  /** As `match`, some at a time, while messages come and go. */
+  cursor(topicFilter: string): RetainedCursor {
+    return new RetainedCursor(this.#tree.root, topicFilter, (record, into, now) => {
+      if (record.expiry !== undefined && record.expiry.expiresAt <= now) {
+        this.#remove(record);
+        return false;
+      }
+      into.push(messageOf(record));
+      return true;
+    });
+  }
+
+  /**
+   * Drops what has expired. [MQTT 5.0 §3.3.2.3.3]
+   * @param now milliseconds since the epoch
+   * @returns how many were dropped
+   */
+  removeExpired(now: number): number {
+    let removed = 0;
+    for (
+      let first = this.#expiries.peek();
+      first !== undefined && first.expiresAt <= now;
+      first = this.#expiries.peek()
+    ) {
+      this.#remove(first.owner);
+      removed++;
+    }
+    return removed;
+  }
+
+  #remove(record: RetainedRecord): void {
+    this.#tree.remove(record);
+    this.#forgetContent(record);
+    this.#count--;
+  }
+
+  #forgetContent(record: RetainedRecord): void {
+    if (record.payload !== undefined) this.#bytes -= record.payload.length;
+    record.payload = undefined;
+    if (record.expiry === undefined) return;
+    this.#expiries.remove(record.expiry);
+    record.expiry = undefined;
+  }
+
+  #restingPublisher(publisher: Publisher | undefined): Publisher | undefined {
+    if (publisher === undefined || publisher instanceof RestingPublisher) return publisher;
+    let resting = this.#publishers.get(publisher);
+    if (resting === undefined) {
+      resting = new RestingPublisher(publisher);
+      this.#publishers.set(publisher, resting);
+    }
+    return resting;
+  }
+}
+
+/** A copy of its own: what arrives is a view of a chunk of 64 KiB, which must not stay for the sake of a few bytes. */
+function restingPayload(payload: Uint8Array): Uint8Array | string {
+  if (payload.length > stringPayloadMax) return new Uint8Array(payload);
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('latin1');
+}
+
+/** Correlation Data is the only property that is a view of a chunk. */
+function restingProperties(properties: MessageProperties | undefined): MessageProperties | undefined {
+  if (properties?.correlationData === undefined) return properties;
+  return { ...properties, correlationData: new Uint8Array(properties.correlationData) };
+}
+
+function messageOf(record: RetainedRecord): Message {
+  const { payload, expiry } = record;
+  const bytes = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : (payload as Uint8Array);
+  return new Message(
+    record.topicName,
+    bytes,
+    record.qos,
+    true,
+    record.properties,
+    expiry === undefined ? 0 : expiry.expiresAt,
+    record.publisher,
+  );
+}
