@@ -8,12 +8,20 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryDirectory } from './repository.mjs';
 
-/** Whether every package of package-lock.json that this machine needs is there, at its version. */
+/** Whether node_modules holds what package-lock.json says. */
 export function isInstalled() {
   const wanted = readPackages(join(repositoryDirectory, 'package-lock.json'));
   if (wanted === undefined) throw new Error(`package-lock.json is missing or unreadable in ${repositoryDirectory}`);
   const present = readPackages(join(repositoryDirectory, 'node_modules', '.package-lock.json'));
-  if (present === undefined) return false;
+  return present !== undefined && isComplete(wanted, present);
+}
+
+/**
+ * Whether every package that this machine needs is there, at its version.
+ * @param {Record<string, object>} wanted `packages` of package-lock.json
+ * @param {Record<string, object>} present `packages` of npm's own lock file in node_modules
+ */
+export function isComplete(wanted, present) {
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '') return true;
     const installed = present[path];
