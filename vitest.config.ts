@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/support/global-setup.ts',
     // A process per file: tests open sockets, start programs and may end them.
     pool: 'forks',
     maxWorkers: 2,

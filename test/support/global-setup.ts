@@ -2,5 +2,10 @@
 import { setUp } from '../../scripts/setup.mjs';
 
 export async function setup(): Promise<void> {
-  await setUp();
+  try {
+    await setUp();
+  } catch (error) {
+    // `npm test` sets up by itself and ends here; under plain vitest, tests of single modules can do without.
+    console.warn(`dist/ is out of date: ${(error as Error).message}`);
+  }
 }
