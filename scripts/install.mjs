@@ -42,7 +42,8 @@ export async function install() {
   const options = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const child = spawn(command, isJavaScript ? [npmProgram, ...options] : options, {
     cwd: repositoryDirectory,
-    stdio: ['ignore', process.stderr, process.stderr],
+    // What npm prints when all is well is of no interest; its errors go to standard error.
+    stdio: ['ignore', 'ignore', 'inherit'],
     shell: !isJavaScript && process.platform === 'win32',
     // Set-up builds what it needs by itself; see build.mjs.
     env: { ...process.env, CLEARWING_SETUP: '1' },
