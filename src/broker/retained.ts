@@ -30,7 +30,8 @@ class RestingPublisher implements Publisher {
 }
 
 export class RetainedMessages {
-  readonly #maxMessages: number;
+  /** Topics that may have a retained message, 0 for no limit. When lowered, what is there stays. */
+  maxMessages: number;
   readonly #tree = new RetainedTree();
   readonly #expiries = new ExpiryHeap<RetainedRecord>();
   /** One copy for each publisher. */
@@ -38,9 +39,8 @@ export class RetainedMessages {
   #count = 0;
   #bytes = 0;
 
-  /** @param maxMessages topics that may have a retained message, 0 for no limit */
   constructor(maxMessages: number) {
-    this.#maxMessages = maxMessages;
+    this.maxMessages = maxMessages;
   }
 
   /** Topics with a retained message. */
@@ -66,7 +66,7 @@ export class RetainedMessages {
       return 'removed';
     }
     if (record === undefined) {
-      if (this.#maxMessages > 0 && this.#count >= this.#maxMessages) return 'full';
+      if (this.maxMessages > 0 && this.#count >= this.maxMessages) return 'full';
       record = new RetainedRecord(topicName);
       this.#tree.insert(record);
       this.#count++;
