@@ -4,6 +4,7 @@
  */
 import type { ByteWriter } from '../base/byte-writer.ts';
 import { utf8Length } from '../base/bytes.ts';
+import { TextCache } from '../base/text-cache.ts';
 import { OptionError } from '../protocol/errors.ts';
 import {
   type PropertiesOf,
@@ -127,19 +128,22 @@ export function readProperties<S extends PropertyScope>(reader: PacketReader, sc
   return properties as PropertiesOf<S>;
 }
 
+/** Content types, response topics and user properties are mostly the same ones. */
+const knownTexts = new TextCache();
+
 function readValue(reader: PacketReader, slot: Slot): unknown {
   let value: number;
   switch (slot.kind) {
     case 'utf8': {
       const start = reader.position;
-      const text = reader.readUtf8();
+      const text = reader.readUtf8(knownTexts);
       if (slot.isTopicName && !isTopicName(text)) {
         throw reader.malformed(`${slot.name} is no Topic Name: ${JSON.stringify(text)}`, '3.3.2-14', undefined, start);
       }
       return text;
     }
     case 'pair':
-      return [reader.readUtf8(), reader.readUtf8()];
+      return [reader.readUtf8(knownTexts), reader.readUtf8(knownTexts)];
     case 'binary':
       return reader.readBinary();
     case 'flag':

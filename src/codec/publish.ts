@@ -1,6 +1,7 @@
 /** PUBLISH: Topic Name, Packet Identifier at QoS 1 and 2, properties in 5.0; all that is left is the payload. [MQTT 5.0 §3.3] */
 import type { ByteWriter } from '../base/byte-writer.ts';
 import { utf8Length } from '../base/bytes.ts';
+import { TextCache } from '../base/text-cache.ts';
 import { PacketType } from '../protocol/packet-types.ts';
 import type { ProtocolVersion, QoS } from '../protocol/version.ts';
 import { dupFlag, retainFlag, sizeWithHeader, variableByteIntegerSize, writeFixedHeader } from './fixed-header.ts';
@@ -30,17 +31,30 @@ export function readPublish(reader: PacketReader, firstByte: number): PublishPac
   };
 }
 
+/** Topic Names seen before, which therefore are well-formed and without wildcards. */
+const knownTopicNames = new TextCache();
+
 /** Wildcards make it malformed: Reason Code 0x90 is for names that are "not malformed, but not accepted". [MQTT-3.3.2-2] */
 function readTopicName(reader: PacketReader): string {
-  const start = reader.position;
+  const { bytes, position, end } = reader;
+  const start = position + 2;
+  const nameEnd = start <= end ? start + ((bytes[position]! << 8) | bytes[position + 1]!) : end;
+  if (nameEnd <= end) {
+    const known = knownTopicNames.find(bytes, start, nameEnd);
+    if (known !== undefined) {
+      reader.position = nameEnd;
+      return known;
+    }
+  }
   const topicName = reader.readUtf8();
   for (let index = 0; index < topicName.length; index++) {
     const unit = topicName.charCodeAt(index);
     if (unit === 0x2b || unit === 0x23) {
       const shown = JSON.stringify(topicName);
-      throw reader.malformed(`Wildcard in Topic Name ${shown} of PUBLISH`, '3.3.2-2', '3.3.2-2', start);
+      throw reader.malformed(`Wildcard in Topic Name ${shown} of PUBLISH`, '3.3.2-2', '3.3.2-2', position);
     }
   }
+  knownTopicNames.put(bytes, start, nameEnd, topicName);
   return topicName;
 }
 
