@@ -81,7 +81,8 @@ export class SharedGroup<T> {
 
   /**
    * Picks the one member that gets a message: the next in turn that can take it now, or if there is none the next that would
-   * queue it. A member that is skipped keeps its turn. Asks each member at most once.
+   * queue it. The turn then goes to the one after it, so that those which are passed over are not asked again until the others
+   * had theirs. Asks each member at most once.
    * @returns undefined if nobody takes it
    */
   choose(isEligible: (member: T) => Eligibility): T | undefined {
@@ -98,19 +99,8 @@ export class SharedGroup<T> {
     return fallback === undefined ? undefined : this.#serve(fallback);
   }
 
-  /** Moves the served seat to the end of the line. The order of the others, skipped or not, stays. */
   #serve(seat: Seat<T>): T {
-    const turn = this.#turn as Seat<T>;
-    if (seat === turn) {
-      this.#turn = seat.next;
-    } else {
-      seat.previous.next = seat.next;
-      seat.next.previous = seat.previous;
-      seat.next = turn;
-      seat.previous = turn.previous;
-      turn.previous.next = seat;
-      turn.previous = seat;
-    }
+    this.#turn = seat.next;
     return seat.member;
   }
 }
