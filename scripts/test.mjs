@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import './node-version.mjs';
+import { countResults, describeResults } from './test-numbers.mjs';
 
 async function test() {
   const { fail, setUp } = await import('./setup.mjs');
@@ -51,29 +52,17 @@ async function test() {
 
   console.log('');
   for (const problem of problems) console.log(`Problem: ${problem}`);
-  if (numbers !== undefined) {
-    const skipped = numbers.skipped > 0 ? `, ${numbers.skipped} skipped` : '';
-    console.log(`${numbers.passed} passed, ${numbers.failed} failed${skipped}`);
-  }
-  process.exitCode = problems.length > 0 || numbers.failed > 0 ? 1 : 0;
+  if (numbers !== undefined) console.log(describeResults(numbers));
+  process.exitCode = problems.length > 0 || numbers?.failed !== 0 ? 1 : 0;
 }
 
-/** Counts from vitest's report; a file that could not be read, and so ran none of its tests, is one failure. */
+/** What vitest counted; undefined if it ended before it could say. */
 function readNumbers(path) {
-  let report;
   try {
-    report = JSON.parse(readFileSync(path, 'utf8'));
+    return countResults(JSON.parse(readFileSync(path, 'utf8')));
   } catch {
     return undefined;
   }
-  const brokenFiles = report.testResults.filter(
-    (file) => file.status === 'failed' && !file.assertionResults.some((result) => result.status === 'failed'),
-  );
-  return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + brokenFiles.length,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
 }
 
 test();
