@@ -35,6 +35,8 @@ export class Counters {
   subscriptionLimitRefused = 0;
   retainedRefused = 0;
   messagesExpired = 0;
+  publishersHeld = 0;
+  receiversLeftBehind = 0;
   // What peers did wrong or were not allowed to do.
   malformedPackets = 0;
   protocolErrors = 0;
@@ -157,6 +159,14 @@ export const counterRows: Readonly<Record<CounterName, CounterRow>> = {
   messagesExpired: counter(
     'clearwing/messages/expired',
     'Messages not delivered to a subscriber because their Message Expiry Interval had passed.',
+  ),
+  publishersHeld: counter(
+    'clearwing/flow/publishers_held',
+    'Times a publisher was not read for a moment, so that receivers could catch up.',
+  ),
+  receiversLeftBehind: counter(
+    'clearwing/flow/receivers_left_behind',
+    'Times a receiver was too slow for publishers to wait for it.',
   ),
   malformedPackets: counter('clearwing/errors/malformed_packets', 'Connections closed because of malformed bytes.'),
   protocolErrors: counter(

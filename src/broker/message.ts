@@ -44,3 +44,30 @@ export class Message {
     this.publisher = publisher;
   }
 }
+
+/** Bytes that are kept may keep a whole network chunk alive; from this share of it on they are worth a copy. */
+const viewShareMin = 4;
+
+/** The payload as bytes that pin no more memory than about their own size, for whoever keeps them. */
+export function ownPayload(payload: Uint8Array): Uint8Array {
+  if (payload.length * viewShareMin >= payload.buffer.byteLength) return payload;
+  if (payload.length === 0) return emptyPayload;
+  return Uint8Array.prototype.slice.call(payload);
+}
+
+const emptyPayload = new Uint8Array(0);
+
+/** The same Message with a payload of its own: for a QoS 0 message that is to be kept. */
+export function withOwnPayload(message: Message): Message {
+  const payload = ownPayload(message.payload);
+  if (payload === message.payload) return message;
+  return new Message(
+    message.topicName,
+    payload,
+    message.qos,
+    message.retain,
+    message.properties,
+    message.expiresAt,
+    message.publisher,
+  );
+}

@@ -2,7 +2,8 @@
  * What a broker can be told, with the defaults. `mosquitto.conf` keys map to these one to one (the key is in each comment);
  * `config/` reads the file, `resolveBrokerOptions` checks what an embedding program gives.
  */
-import type { QoS } from '../protocol/version.ts';
+import { OptionError } from '../protocol/errors.ts';
+import { type QoS, variableByteIntegerMax } from '../protocol/version.ts';
 
 /** Options that hold for the whole broker. */
 export interface BrokerSettings {
@@ -135,3 +136,23 @@ export const defaultListenerSettings: ListenerSettings = {
   autoIdPrefix: 'auto-',
   httpDir: undefined,
 };
+
+/** Settings with the defaults filled in. @throws {OptionError} naming the first that is no number or below 0 where it must not be */
+export function resolveSettings(given: Partial<BrokerSettings>): BrokerSettings {
+  const settings = { ...defaultBrokerSettings, ...given };
+  for (const [key, fallback] of Object.entries(defaultBrokerSettings)) {
+    const value = settings[key as keyof BrokerSettings];
+    if (typeof value !== typeof fallback) {
+      throw new OptionError(`${key} is ${JSON.stringify(value)}; expected a ${typeof fallback}`);
+    }
+    if (typeof value === 'number' && !(value >= 0)) {
+      throw new OptionError(`${key} is ${value}; expected 0 or more`, 'MQTT_ERR_OPTION_RANGE');
+    }
+  }
+  return settings;
+}
+
+/** Bytes of the largest packet that is read. */
+export function packetSizeLimit(settings: BrokerSettings): number {
+  return settings.maxPacketSize || variableByteIntegerMax + 5;
+}

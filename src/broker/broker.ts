@@ -1,0 +1,355 @@
+/**
+ * The broker, put together: the only file that sees all the rest.
+ *
+ *     listeners ─▶ Connection ─▶ dispatch ─▶ connect / subscribe / publish ─▶ Routes ─▶ Session ─▶ Connection
+ *                                                                 └▶ RetainedMessages
+ */
+import { type Clock, systemClock } from '../base/clock.ts';
+import { TimerWheel } from '../base/timer-wheel.ts';
+import { OptionError } from '../protocol/errors.ts';
+import { ReasonCode } from '../protocol/reason-codes.ts';
+import { isTopicName } from '../protocol/topics.ts';
+import type { QoS } from '../protocol/version.ts';
+import type { Transport } from '../transport/transport.ts';
+import { type Authority, openAuthority } from './auth.ts';
+import { Connection } from './connection.ts';
+import type { BrokerContext } from './context.ts';
+import { Counters } from './counters.ts';
+import { FlowControl } from './flow-control.ts';
+import { withHooks } from './hook-authority.ts';
+import type { BrokerHooks } from './hooks.ts';
+import { openSockets } from './listen.ts';
+import { BrokerListener } from './listener.ts';
+import { type Log, silentLog } from './log.ts';
+import { Message, type MessageProperties } from './message.ts';
+import { type BrokerSettings, defaultListenerSettings, type ListenerSettings, resolveSettings } from './options.ts';
+import { OutputPool } from './output-buffer.ts';
+import { RetainedMessages } from './retained.ts';
+import { deliverAll } from './route-delivery.ts';
+import { type Route, Routes } from './routes.ts';
+import type { Session } from './session.ts';
+import { Sessions } from './sessions.ts';
+import { StatusPublisher } from './status.ts';
+import { WireForms } from './wire-forms.ts';
+
+export interface CreateBrokerOptions {
+  /** What differs from `defaultBrokerSettings`. */
+  readonly settings?: Partial<BrokerSettings>;
+  /** What differs from `defaultListenerSettings`, for each listener. Default: one on port 1883 of the local machine only. */
+  readonly listeners?: readonly Partial<ListenerSettings>[];
+  /** Access rules. Default: everyone may do everything. */
+  readonly authority?: Authority;
+  readonly hooks?: BrokerHooks;
+  /** Default: silent. */
+  readonly log?: Log;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** What `$SYS/broker/version` says. Default `clearwing`. */
+  readonly version?: string;
+}
+
+export interface BrokerPublishOptions {
+  /** Default 0. */
+  readonly qos?: QoS;
+  readonly retain?: boolean;
+  readonly properties?: MessageProperties & { readonly messageExpiryInterval?: number };
+}
+
+/** `full` connections beyond a limit are still told so in a CONNACK; more than this many more are just closed. */
+const overLimitMax = 16;
+const queueWarningIntervalMs = 60_000;
+const memoryCheckIntervalMs = 1000;
+
+export class Broker {
+  readonly listeners: readonly BrokerListener[];
+  readonly #context: Context;
+  readonly #status: StatusPublisher;
+  #isClosing = false;
+
+  constructor(options: CreateBrokerOptions = {}) {
+    const settings = resolveSettings(options.settings ?? {});
+    this.#context = new Context(
+      settings,
+      options.clock ?? systemClock,
+      options.log ?? silentLog,
+      options.authority ?? openAuthority,
+      options.hooks ?? {},
+    );
+    const listeners = options.listeners ?? [{ host: 'local' }];
+    this.listeners = listeners.map((one, index) => new BrokerListener({ ...defaultListenerSettings, ...one }, index));
+    this.#status = new StatusPublisher(this.#context, options.version ?? 'clearwing');
+  }
+
+  /** Counters of everything that happened, live. */
+  get counters(): Readonly<Counters> {
+    return this.#context.counters;
+  }
+
+  /** The first listener's port, for programs that asked for port 0. */
+  get port(): number {
+    return this.listeners[0]?.port ?? 0;
+  }
+
+  /**
+   * Opens all listeners. Rejects with the system's error (`EADDRINUSE`, `EACCES`, …) if one cannot be opened; none is open then.
+   */
+  async listen(): Promise<void> {
+    try {
+      for (const listener of this.listeners) {
+        await openSockets(listener, this.#context.settings, this.#context.log, (transport) =>
+          this.accept(transport, listener),
+        );
+      }
+    } catch (error) {
+      await this.#closeSockets();
+      throw error;
+    }
+    this.#status.start();
+  }
+
+  /** Serves a byte stream of any kind as if it had come in through the listener (default: the first). */
+  accept(transport: Transport, listener: BrokerListener = this.listeners[0] as BrokerListener): void {
+    const context = this.#context;
+    if (this.#isClosing) {
+      transport.destroy();
+      return;
+    }
+    const { maxConnections } = context.settings;
+    const isOverLimit = listener.isFull || (maxConnections !== 0 && context.connections.size >= maxConnections);
+    if (isOverLimit && context.overLimit >= overLimitMax) {
+      context.counters.connectionsRefused++;
+      transport.destroy();
+      return;
+    }
+    const connection = new Connection(context, listener, transport, isOverLimit);
+    if (isOverLimit) context.overLimit++;
+    else {
+      listener.connections.add(connection);
+      context.connections.add(connection);
+    }
+    context.counters.socketsAccepted++;
+    if (context.settings.connectionMessages && context.log.isEnabled('notice')) {
+      const where = listener.settings.unixPath ?? `port ${listener.port}`;
+      context.log.write('notice', `New connection from ${connection.peerName} on ${where}.`);
+    }
+  }
+
+  /**
+   * Publishes a message of the program's own.
+   * @throws {OptionError} `MQTT_ERR_TOPIC` if the Topic Name is none
+   */
+  publish(topicName: string, payload: string | Uint8Array, options: BrokerPublishOptions = {}): void {
+    if (!isTopicName(topicName)) {
+      throw new OptionError(
+        `'${topicName}' is no Topic Name; expected 1–65,535 bytes without + and #`,
+        'MQTT_ERR_TOPIC',
+      );
+    }
+    const { messageExpiryInterval, ...properties } = options.properties ?? {};
+    this.#context.publish(
+      new Message(
+        topicName,
+        typeof payload === 'string' ? Buffer.from(payload) : payload,
+        options.qos ?? 0,
+        options.retain ?? false,
+        Object.keys(properties).length === 0 ? undefined : properties,
+        messageExpiryInterval === undefined ? 0 : this.#context.clock.now() + messageExpiryInterval * 1000,
+        undefined,
+      ),
+      undefined,
+    );
+  }
+
+  /** The connected clients, and what is known of them. */
+  *clients(): IterableIterator<{
+    clientIdentifier: string;
+    username: string | undefined;
+    address: string;
+    keepAlive: number;
+  }> {
+    for (const connection of this.#context.connections) {
+      if (!connection.isOpen || connection.identity === undefined) continue;
+      const { clientIdentifier, username } = connection.identity;
+      yield { clientIdentifier, username, address: connection.peerName, keepAlive: connection.keepAlive };
+    }
+  }
+
+  /** Ends a client's connection with the Reason Code (default: Administrative action). False if it is not connected. */
+  disconnect(clientIdentifier: string, reasonCode: ReasonCode = ReasonCode.administrativeAction): boolean {
+    const connection = this.#context.sessions.get(clientIdentifier)?.connection;
+    connection?.disconnect(reasonCode, `Client ${clientIdentifier} been disconnected by administrative action`);
+    return connection !== undefined;
+  }
+
+  /** Takes new settings and access rules for whatever happens from now on; listeners stay as they are. */
+  reload(settings: Partial<BrokerSettings>, authority: Authority): void {
+    this.#context.reload(resolveSettings(settings), authority);
+    this.#status.restart();
+  }
+
+  /**
+   * Stops: accepts nothing more, tells MQTT 5 clients (0x8B), sends what is unsent and closes. Clients that take longer than
+   * `shutdownTimeout` are cut off. Resolves when every connection is closed.
+   */
+  async close(): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    const context = this.#context;
+    this.#status.stop();
+    await this.#closeSockets();
+    const everyone = [...context.connections];
+    for (const connection of everyone) {
+      connection.disconnect(ReasonCode.serverShuttingDown, '', { forgoWill: true });
+    }
+    await new Promise<void>((resolve) => {
+      const deadline = context.clock.setTimer(context.settings.shutdownTimeout * 1000, () => {
+        for (const connection of context.connections) connection.transport.destroy();
+        resolve();
+      });
+      const check = (): void => {
+        if (context.connections.size > 0) return;
+        context.clock.clearTimer(deadline);
+        resolve();
+      };
+      context.whenConnectionsChange = check;
+      check();
+    });
+    context.wheel.stop();
+    context.stopTimers();
+  }
+
+  async #closeSockets(): Promise<void> {
+    for (const listener of this.listeners) {
+      await Promise.all(listener.sockets.splice(0).map((socket) => socket.close()));
+    }
+  }
+}
+
+/** Makes a broker; `await broker.listen()` starts it. */
+export function createBroker(options: CreateBrokerOptions = {}): Broker {
+  return new Broker(options);
+}
+
+/** What the parts see of each other. */
+class Context implements BrokerContext {
+  settings: BrokerSettings;
+  authority: Authority;
+  logsPackets: boolean;
+  isShortOfMemory = false;
+  overLimit = 0;
+  whenConnectionsChange: (() => void) | undefined = undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly hooks: BrokerHooks;
+  readonly wheel: TimerWheel;
+  readonly counters = new Counters();
+  readonly sessions: Sessions;
+  readonly routes: Routes;
+  readonly retained: RetainedMessages;
+  readonly wireForms = new WireForms();
+  readonly outputPool = new OutputPool();
+  readonly flow: FlowControl;
+  readonly connections = new Set<Connection>();
+  #toFlush: Connection[] = [];
+  #isFlushDeferred = false;
+  readonly #queueWarnings = new WeakMap<Session, number>();
+  #memoryTimer: ReturnType<typeof setInterval> | undefined;
+  readonly #flushAll = (): void => {
+    this.#isFlushDeferred = false;
+    const connections = this.#toFlush;
+    this.#toFlush = [];
+    for (const connection of connections) connection.flush();
+    this.wireForms.clear();
+  };
+
+  constructor(settings: BrokerSettings, clock: Clock, log: Log, authority: Authority, hooks: BrokerHooks) {
+    this.settings = settings;
+    this.clock = clock;
+    this.log = log;
+    this.hooks = hooks;
+    this.authority = withHooks(authority, hooks, log);
+    this.logsPackets = log.isEnabled('debug');
+    this.wheel = new TimerWheel(clock);
+    this.flow = new FlowControl(clock, this.counters);
+    this.sessions = new Sessions(this);
+    this.routes = new Routes(settings, this.authority);
+    this.retained = new RetainedMessages(settings.maxRetainedMessages);
+    this.#watchMemory();
+  }
+
+  publish(message: Message, publisher: Session | undefined): Route {
+    if (message.retain) {
+      if (this.retained.update(message) === 'full') {
+        this.counters.retainedRefused++;
+        this.log.write(
+          'warning',
+          `Retained message on '${message.topicName}' not kept: max_retained_messages reached.`,
+        );
+      }
+    }
+    const route = this.routes.of(message.topicName);
+    deliverAll(this, route, message, publisher);
+    return route;
+  }
+
+  mayStillPublish(message: Message): boolean {
+    const { publisher } = message;
+    if (publisher === undefined) return true;
+    const identity = {
+      clientIdentifier: publisher.clientIdentifier,
+      username: publisher.username,
+      peer: { address: '', port: 0, family: 'memory' as const },
+      listenerIndex: 0,
+    };
+    const verdict = this.authority.mayPublish(identity, message.topicName, undefined);
+    // Rules that take time to answer were asked when the message was published.
+    return verdict instanceof Promise || verdict < 0x80;
+  }
+
+  flushLater(connection: Connection): void {
+    this.#toFlush.push(connection);
+    if (this.#isFlushDeferred) return;
+    this.#isFlushDeferred = true;
+    this.clock.defer(this.#flushAll);
+  }
+
+  warnOfFullQueue(session: Session): void {
+    const now = this.clock.monotonic();
+    const last = this.#queueWarnings.get(session);
+    if (last !== undefined && now - last < queueWarningIntervalMs) return;
+    this.#queueWarnings.set(session, now);
+    this.log.write('notice', `Outgoing messages are being dropped for client ${session.clientIdentifier}.`);
+  }
+
+  connectionClosed(connection: Connection): void {
+    if (connection.isOverLimit) this.overLimit--;
+    this.connections.delete(connection);
+    this.whenConnectionsChange?.();
+  }
+
+  reload(settings: BrokerSettings, authority: Authority): void {
+    this.settings = settings;
+    this.authority = withHooks(authority, this.hooks, this.log);
+    this.logsPackets = this.log.isEnabled('debug');
+    this.routes.reset(settings, this.authority);
+    this.retained.maxMessages = settings.maxRetainedMessages;
+    this.#watchMemory();
+  }
+
+  stopTimers(): void {
+    clearInterval(this.#memoryTimer);
+    this.flow.stop();
+  }
+
+  #watchMemory(): void {
+    clearInterval(this.#memoryTimer);
+    this.isShortOfMemory = false;
+    const limit = this.settings.memoryLimit;
+    if (limit === 0) return;
+    this.#memoryTimer = setInterval(() => {
+      const { heapUsed, external } = process.memoryUsage();
+      this.isShortOfMemory = heapUsed + external > limit;
+    }, memoryCheckIntervalMs);
+    this.#memoryTimer.unref();
+  }
+}

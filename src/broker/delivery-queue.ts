@@ -1,0 +1,63 @@
+/**
+ * The messages that wait for one Session: it is away, its quota is used up or its connection cannot take more.
+ * In order, and bounded by count and payload bytes; what does not fit is refused, so the oldest are kept as in Mosquitto.
+ */
+import { RingQueue } from '../base/ring-queue.ts';
+import type { Delivery } from './delivery.ts';
+
+export type QueueOutcome = 'queued' | 'too-many' | 'too-large';
+
+export interface QueueLimits {
+  /** `max_queued_messages`; 0 no limit. */
+  readonly maxQueuedMessages: number;
+  /** `max_queued_bytes`; 0 no limit. */
+  readonly maxQueuedBytes: number;
+}
+
+export class DeliveryQueue {
+  /** Payload bytes waiting. */
+  bytes = 0;
+  /** How many of the waiting are QoS 0, which later QoS 0 messages must not overtake. */
+  qos0Count = 0;
+  /** Made with the first message: most Sessions never queue one. */
+  #ring: RingQueue<Delivery> | undefined;
+
+  get length(): number {
+    return this.#ring?.length ?? 0;
+  }
+
+  add(delivery: Delivery, limits: QueueLimits): QueueOutcome {
+    const size = delivery.message.payload.length;
+    if (limits.maxQueuedMessages !== 0 && this.length >= limits.maxQueuedMessages) return 'too-many';
+    if (limits.maxQueuedBytes !== 0 && this.bytes + size > limits.maxQueuedBytes) return 'too-large';
+    this.#ring ??= new RingQueue<Delivery>();
+    this.#ring.push(delivery);
+    this.bytes += size;
+    if (delivery.qos === 0) this.qos0Count++;
+    return 'queued';
+  }
+
+  peek(): Delivery | undefined {
+    return this.#ring?.peek();
+  }
+
+  shift(): Delivery | undefined {
+    const delivery = this.#ring?.shift();
+    if (delivery === undefined) return undefined;
+    this.bytes -= delivery.message.payload.length;
+    if (delivery.qos === 0) this.qos0Count--;
+    if (this.#ring?.length === 0) this.#ring = undefined;
+    return delivery;
+  }
+
+  /** Everything waiting, oldest first. */
+  entries(): Delivery[] {
+    return this.#ring === undefined ? [] : [...this.#ring];
+  }
+
+  clear(): void {
+    this.#ring = undefined;
+    this.bytes = 0;
+    this.qos0Count = 0;
+  }
+}

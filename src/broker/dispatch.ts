@@ -1,0 +1,94 @@
+/** Which packet goes to which handler, and which packets a client may not send. */
+import { decodePacket } from '../codec/index.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import { PacketType } from '../protocol/packet-types.ts';
+import { handleConnect } from './connect.ts';
+import type { Connection } from './connection.ts';
+import { handleDisconnect } from './disconnect.ts';
+import { handleAuth } from './enhanced-authentication.ts';
+import { receivePuback, receivePubcomp, receivePublish, receivePubrec, receivePubrel } from './publish.ts';
+import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
+
+const publishQos0 = 0x30;
+const shortAcknowledgeSize = 4;
+
+/**
+ * Handles the packet that the connection's framer stands at.
+ * @returns a promise if nothing more may be handled until it resolves
+ */
+export function processPacket(connection: Connection): Promise<void> | undefined {
+  const { framer, context } = connection;
+  const { bytes, packetStart, bodyStart, end } = framer;
+  context.counters.messagesReceived++;
+  if (connection.state === 'open') {
+    const first = bytes[packetStart] as number;
+    if (first === publishQos0) {
+      if (connection.relay.take()) return undefined;
+    } else if (end - packetStart === shortAcknowledgeSize && !context.logsPackets) {
+      // Two bytes of identifier and success: no packet object is needed.
+      const packetIdentifier = ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number);
+      if (packetIdentifier !== 0) {
+        const type = first >> 4;
+        if (type === PacketType.PUBACK) return void receivePuback(connection, packetIdentifier);
+        if (type === PacketType.PUBREC) return void receivePubrec(connection, packetIdentifier, 0);
+        if (type === PacketType.PUBCOMP) return void receivePubcomp(connection, packetIdentifier);
+      }
+    }
+    connection.relay.flush();
+  } else if (
+    (bytes[packetStart] as number) >> 4 !==
+    (connection.state === 'awaiting-connect' ? PacketType.CONNECT : PacketType.AUTH)
+  ) {
+    throw new ProtocolError('The first packet is not CONNECT', undefined, 'MQTT-3.1.0-1');
+  }
+  const packet = decodePacket(bytes, packetStart, bodyStart, end, connection.version);
+  switch (packet.type) {
+    case PacketType.CONNECT:
+      if (connection.state !== 'awaiting-connect')
+        throw new ProtocolError('A second CONNECT', undefined, 'MQTT-3.1.0-2');
+      return handleConnect(connection, packet);
+    case PacketType.PUBLISH:
+      return receivePublish(connection, packet);
+    case PacketType.PUBACK:
+      if (context.logsPackets)
+        logReceived(
+          connection,
+          `PUBACK from ${connection.name} (Mid: ${packet.packetIdentifier}, RC:${packet.reasonCode})`,
+        );
+      return void receivePuback(connection, packet.packetIdentifier);
+    case PacketType.PUBREC:
+      if (context.logsPackets)
+        logReceived(connection, `PUBREC from ${connection.name} (Mid: ${packet.packetIdentifier})`);
+      return void receivePubrec(connection, packet.packetIdentifier, packet.reasonCode);
+    case PacketType.PUBREL:
+      if (context.logsPackets)
+        logReceived(connection, `PUBREL from ${connection.name} (Mid: ${packet.packetIdentifier})`);
+      return void receivePubrel(connection, packet);
+    case PacketType.PUBCOMP:
+      if (context.logsPackets)
+        logReceived(
+          connection,
+          `PUBCOMP from ${connection.name} (Mid: ${packet.packetIdentifier}, RC:${packet.reasonCode})`,
+        );
+      return void receivePubcomp(connection, packet.packetIdentifier);
+    case PacketType.SUBSCRIBE:
+      return handleSubscribe(connection, packet);
+    case PacketType.UNSUBSCRIBE:
+      return handleUnsubscribe(connection, packet);
+    case PacketType.PINGREQ:
+      if (context.logsPackets) logReceived(connection, `PINGREQ from ${connection.name}`);
+      connection.send({ type: PacketType.PINGRESP });
+      if (context.logsPackets) context.log.write('debug', `Sending PINGRESP to ${connection.name}`);
+      return undefined;
+    case PacketType.DISCONNECT:
+      return handleDisconnect(connection, packet);
+    case PacketType.AUTH:
+      return handleAuth(connection, packet);
+    default:
+      throw new ProtocolError(`A packet of type ${packet.type} is for servers to send, not for clients`);
+  }
+}
+
+function logReceived(connection: Connection, text: string): void {
+  connection.context.log.write('debug', `Received ${text}`);
+}

@@ -1,0 +1,138 @@
+/**
+ * Publishers are slowed to the pace of receivers that keep reading, so that a burst is delivered rather than dropped; receivers that do
+ * not keep up at a fair pace are not waited for, and their limits decide what is dropped.
+ *
+ *     a receiver falls behind ──note──▶ the publisher whose packet it was ──hold──▶ is not read …
+ *       … until the receivers it waits for have caught up, or for one of them `paceMs` went by with less than a fair pace:
+ *         then that one is left behind for `leftBehindMs`, and publishers no longer wait for it.
+ *
+ * A publisher that has messages of its own to acknowledge is never held for acknowledgements, or two clients could wait for each other.
+ */
+import type { Clock, TimerHandle } from '../base/clock.ts';
+import type { Connection } from './connection.ts';
+import type { Counters } from './counters.ts';
+import type { Session } from './session.ts';
+
+/** How often the pace of the receivers that are waited for is looked at. */
+const paceMs = 50;
+/** A fair pace: so many bytes taken off the unsent ones … */
+const paceBytesMin = 256 * 1024;
+/** … or so many messages acknowledged in that time. */
+const paceAcknowledgementsMin = 20;
+/** How long a receiver without a fair pace is not waited for. */
+const leftBehindMs = 1000;
+
+/** Unsent bytes of a connection from which on publishers wait for it; they go on once it has taken them all. */
+export const behindBytes = 1024 * 1024;
+/** Messages queued for a connected Session from which on publishers wait for it. They go on at a quarter of it. */
+export const behindMessages = 200;
+
+/** A receiver that publishers wait for. */
+interface Awaited {
+  readonly publishers: Set<Connection>;
+  acknowledgements: number;
+  unsentBytes: number;
+}
+
+export class FlowControl {
+  readonly #clock: Clock;
+  readonly #counters: Counters;
+  /** Receivers found behind while the packet in hand was being routed. */
+  readonly #noted: Session[] = [];
+  readonly #awaited = new Map<Session, Awaited>();
+  /** How many receivers each held publisher waits for. */
+  readonly #held = new Map<Connection, number>();
+  readonly #leftBehindUntil = new WeakMap<Session, number>();
+  #timer: TimerHandle | undefined = undefined;
+
+  constructor(clock: Clock, counters: Counters) {
+    this.#clock = clock;
+    this.#counters = counters;
+  }
+
+  /** Whether the packet in hand met a receiver that is behind. */
+  get hasNoted(): boolean {
+    return this.#noted.length > 0;
+  }
+
+  /** The receiver is behind; whoever is publishing may be made to wait. */
+  note(receiver: Session): void {
+    if (this.#noted.length < 64 && !this.#noted.includes(receiver)) this.#noted.push(receiver);
+  }
+
+  /** Holds the publisher for the receivers just noted. False if none of them is worth waiting for. */
+  hold(publisher: Connection): boolean {
+    const now = this.#clock.monotonic();
+    let waits = 0;
+    const ownWork = publisher.session === undefined || publisher.session.owesAcknowledgements;
+    for (const receiver of this.#noted) {
+      const { connection } = receiver;
+      if (connection === undefined || connection === publisher) continue;
+      if ((this.#leftBehindUntil.get(receiver) ?? 0) > now) continue;
+      if (ownWork && connection.unsentBytes < behindBytes) continue;
+      let awaited = this.#awaited.get(receiver);
+      if (awaited === undefined) {
+        awaited = {
+          publishers: new Set(),
+          acknowledgements: receiver.acknowledgements,
+          unsentBytes: connection.unsentBytes,
+        };
+        this.#awaited.set(receiver, awaited);
+      }
+      awaited.publishers.add(publisher);
+      waits++;
+    }
+    this.#noted.length = 0;
+    if (waits === 0) return false;
+    this.#held.set(publisher, waits);
+    this.#counters.publishersHeld++;
+    this.#timer ??= this.#clock.setTimer(paceMs, this.#checkPace);
+    return true;
+  }
+
+  /** The receiver has caught up, or is gone: publishers go on. */
+  release(receiver: Session): void {
+    const awaited = this.#awaited.get(receiver);
+    if (awaited === undefined) return;
+    this.#awaited.delete(receiver);
+    for (const publisher of awaited.publishers) {
+      const waits = (this.#held.get(publisher) ?? 1) - 1;
+      if (waits > 0) {
+        this.#held.set(publisher, waits);
+      } else {
+        this.#held.delete(publisher);
+        // Not from within whatever the receiver is doing now.
+        this.#clock.defer(() => publisher.goOn());
+      }
+    }
+  }
+
+  /** Whether publishers wait for this receiver. */
+  isAwaited(receiver: Session): boolean {
+    return this.#awaited.size > 0 && this.#awaited.has(receiver);
+  }
+
+  stop(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
+  readonly #checkPace = (): void => {
+    this.#timer = undefined;
+    for (const [receiver, awaited] of this.#awaited) {
+      const { connection, acknowledgements } = receiver;
+      const unsentBytes = connection?.unsentBytes ?? 0;
+      const isFair =
+        connection !== undefined &&
+        (acknowledgements - awaited.acknowledgements >= paceAcknowledgementsMin ||
+          awaited.unsentBytes - unsentBytes >= paceBytesMin);
+      awaited.acknowledgements = acknowledgements;
+      awaited.unsentBytes = unsentBytes;
+      if (isFair) continue;
+      this.#leftBehindUntil.set(receiver, this.#clock.monotonic() + leftBehindMs);
+      this.#counters.receiversLeftBehind++;
+      this.release(receiver);
+    }
+    if (this.#awaited.size > 0) this.#timer = this.#clock.setTimer(paceMs, this.#checkPace);
+  };
+}

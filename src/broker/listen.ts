@@ -1,0 +1,82 @@
+/** Opens the sockets of a listener: one for each address family, as Mosquitto does, or one Unix socket. */
+import { listenTcp } from '../transport/node/tcp.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { BrokerListener } from './listener.ts';
+import type { Log } from './log.ts';
+import { type BrokerSettings, packetSizeLimit } from './options.ts';
+
+interface Binding {
+  readonly host: string | undefined;
+  readonly ipv6Only: boolean;
+  readonly family: 'ipv4' | 'ipv6' | undefined;
+  /** Where the family may be missing on this machine: then the other one is enough. */
+  readonly isOptional: boolean;
+}
+
+/** @throws the system's error, with a message that says which listener it is about */
+export async function openSockets(
+  listener: BrokerListener,
+  brokerSettings: BrokerSettings,
+  log: Log,
+  accept: (transport: Transport) => void,
+): Promise<void> {
+  const { settings } = listener;
+  const onError = (error: Error): void => log.write('error', `Error on listener: ${error.message}`);
+  const noDelay = brokerSettings.setTcpNodelay;
+  if (settings.unixPath !== undefined) {
+    log.write('information', `Opening unix listen socket on path ${settings.unixPath}.`);
+    listener.sockets.push(await listenTcp({ unixPath: settings.unixPath, onError }, accept));
+    return;
+  }
+  let { port } = settings;
+  for (const binding of bindingsOf(listener)) {
+    const { host, ipv6Only, family } = binding;
+    const shown = port === 0 ? 'a free port' : `port ${port}`;
+    if (settings.protocol === 'websockets') log.write('information', `Opening websockets listen socket on ${shown}.`);
+    else log.write('information', `Opening ${family ?? 'ipv4'} listen socket on ${shown}.`);
+    try {
+      const options = { port, host, ipv6Only, noDelay, onError };
+      const socket =
+        settings.protocol === 'websockets'
+          ? await openWebSocket(
+              { ...options, httpDir: settings.httpDir, maxPayload: packetSizeLimit(brokerSettings) },
+              accept,
+            )
+          : await listenTcp(options, accept);
+      listener.sockets.push(socket);
+      port = socket.address.port;
+    } catch (error) {
+      if (binding.isOptional && isFamilyMissing(error)) continue;
+      throw error;
+    }
+  }
+  if (listener.sockets.length === 0) throw new Error(`No address to listen on for port ${port}`);
+}
+
+/** Loaded when a listener asks for it: plain brokers start without. */
+async function openWebSocket(
+  options: Parameters<typeof import('../transport/node/websocket.ts').listenWebSocket>[0],
+  accept: (transport: Transport) => void,
+) {
+  const { listenWebSocket } = await import('../transport/node/websocket.ts');
+  return listenWebSocket(options, accept);
+}
+
+function bindingsOf({ settings }: BrokerListener): Binding[] {
+  const { host, socketDomain } = settings;
+  if (host !== undefined && host !== 'local') {
+    const family = host.includes(':') ? 'ipv6' : 'ipv4';
+    return [{ host, ipv6Only: host.includes(':'), family, isOptional: false }];
+  }
+  const isLocal = host === 'local';
+  const ipv4: Binding = { host: isLocal ? '127.0.0.1' : '0.0.0.0', ipv6Only: false, family: 'ipv4', isOptional: true };
+  const ipv6: Binding = { host: isLocal ? '::1' : '::', ipv6Only: true, family: 'ipv6', isOptional: true };
+  if (socketDomain === 'ipv4') return [{ ...ipv4, isOptional: false }];
+  if (socketDomain === 'ipv6') return [{ ...ipv6, isOptional: false }];
+  return [ipv4, ipv6];
+}
+
+function isFamilyMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
+}

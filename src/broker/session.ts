@@ -1,0 +1,215 @@
+/**
+ * A Session: what the broker remembers of a Client beyond its Network Connection. [MQTT 5.0 §4.1]
+ *
+ * Messages reach a Session through `offer`. At QoS 0 they go straight out. At QoS 1 and 2 they go out while the quota lasts,
+ * else they queue; `drain` sends what waits, in this order: PUBLISH packets of an earlier connection, then the queue.
+ */
+
+import { InboundExchange } from '../exchange/inbound-exchange.ts';
+import { OutboundExchange } from '../exchange/outbound-exchange.ts';
+import { packetIdentifierMax, type QoS } from '../protocol/version.ts';
+import type { ClientIdentity } from './auth.ts';
+import type { Connection } from './connection.ts';
+import type { BrokerContext } from './context.ts';
+import { Delivery } from './delivery.ts';
+import { DeliveryQueue } from './delivery-queue.ts';
+import { behindMessages } from './flow-control.ts';
+import { type Message, withOwnPayload } from './message.ts';
+import type { RetainedReplay } from './retained-replay.ts';
+import type { Subscription } from './subscription.ts';
+import type { PendingWill } from './will.ts';
+
+/** Session Expiry Interval of a Session that never expires. [MQTT 5.0 §3.1.2.11.2] */
+export const neverExpires = 0xffff_ffff;
+
+export class Session {
+  readonly clientIdentifier: string;
+  /** Of the connection it has, or had last: access rules for absent clients are those. */
+  identity: ClientIdentity;
+  connection: Connection | undefined = undefined;
+  /** Seconds the Session outlives its connection; 0 ends it with the connection. */
+  expiryInterval = 0;
+  /** By Topic Filter as the client gave it, `$share/…` included. */
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly outbound = new OutboundExchange<Delivery>();
+  /** QoS 2 messages that wait for their PUBREL to be routed. */
+  readonly inbound = new InboundExchange<Message>();
+  readonly queue = new DeliveryQueue();
+  /** A will that waits for its delay. */
+  pendingWill: PendingWill | undefined = undefined;
+  /** Retained messages still to be sent for subscriptions just made. */
+  replays: RetainedReplay[] | undefined = undefined;
+  /** Milliseconds since the epoch at which an absent Session ends; 0 while it is connected or if it never does. */
+  expiresAt = 0;
+  /** Payload bytes of QoS 2 messages in `inbound`. */
+  inboundBytes = 0;
+  /** Deliveries that its clients have acknowledged: the pace it keeps. */
+  acknowledgements = 0;
+  #inflightBytes = 0;
+  readonly #context: BrokerContext;
+
+  constructor(context: BrokerContext, identity: ClientIdentity) {
+    this.#context = context;
+    this.clientIdentifier = identity.clientIdentifier;
+    this.identity = identity;
+  }
+
+  /** Whether its client must be read for acknowledgements that others may wait for. */
+  get owesAcknowledgements(): boolean {
+    return this.outbound.count > 0 || this.queue.length > 0;
+  }
+
+  /** Whether it lives on without a connection. */
+  get isPersistent(): boolean {
+    return this.expiryInterval > 0;
+  }
+
+  /**
+   * Takes a message for this client: sends it, queues it or, where the limits say so, drops and counts it.
+   * @param qos the QoS it is to be delivered at
+   */
+  offer(message: Message, qos: QoS, retain: boolean, subscriptionIdentifiers: readonly number[] | undefined): void {
+    const { connection } = this;
+    if (qos === 0) {
+      if (connection !== undefined && this.queue.qos0Count === 0) {
+        connection.sendPublish(message, 0, retain, false, 0, subscriptionIdentifiers);
+      } else if (connection === undefined && !this.#context.settings.queueQos0Messages) {
+        // Not kept for absent clients, and not a loss either: QoS 0 promises nothing to them. [MQTT 5.0 §4.1]
+      } else {
+        this.#enqueue(new Delivery(withOwnPayload(message), 0, retain, subscriptionIdentifiers));
+      }
+      return;
+    }
+    const delivery = new Delivery(message, qos, retain, subscriptionIdentifiers);
+    if (connection !== undefined && this.queue.length === 0 && this.#maySend(message) && connection.hasRoom) {
+      this.#send(connection, delivery);
+    } else {
+      if (connection !== undefined) this.#context.counters.inflightWaits++;
+      this.#enqueue(delivery);
+    }
+  }
+
+  /** Sends as much of what waits as quota and connection take. */
+  drain(): void {
+    const { connection } = this;
+    if (connection === undefined) return;
+    while (connection.hasRoom && connection.isOpen) {
+      const again = this.outbound.nextResend();
+      if (again === undefined) break;
+      this.#inflightBytes += again.message.payload.length;
+      this.#write(connection, again, true);
+    }
+    while (connection.hasRoom && connection.isOpen) {
+      const next = this.queue.peek();
+      if (next === undefined) break;
+      if (next.message.expiresAt !== 0 && next.message.expiresAt <= this.#context.clock.now()) {
+        this.queue.shift();
+        this.#context.counters.messagesExpired++;
+        continue;
+      }
+      if (next.qos !== 0 && !this.#maySend(next.message)) break;
+      this.queue.shift();
+      if (next.qos === 0) {
+        connection.sendPublish(next.message, 0, next.retain, false, 0, next.subscriptionIdentifiers);
+      } else {
+        this.#send(connection, next);
+      }
+    }
+    this.#replay();
+  }
+
+  /** A PUBACK or PUBCOMP ended a delivery, or a PUBREC refused it: there is room for another. */
+  delivered(delivery: Delivery): void {
+    this.acknowledgements++;
+    this.#inflightBytes -= delivery.message.payload.length;
+    const { flow } = this.#context;
+    if (this.queue.length <= behindMessages >> 2 && flow.isAwaited(this)) flow.release(this);
+    if (this.queue.length > 0 || this.replays !== undefined || this.outbound.hasResends) this.drain();
+  }
+
+  /**
+   * The Client is there (again): acknowledged releases are repeated, then everything that waits is sent, oldest first.
+   * @param receiveMaximum how many QoS 1 and 2 messages the client takes at once, 1–65,535
+   */
+  attached(connection: Connection, receiveMaximum: number): void {
+    this.connection = connection;
+    this.#inflightBytes = 0;
+    for (const released of this.outbound.connectionMade(receiveMaximum)) {
+      this.#inflightBytes += released.message.payload.length;
+      connection.sendPubrel(released.packetIdentifier);
+    }
+    this.drain();
+  }
+
+  /** The connection is gone. */
+  detached(): void {
+    this.connection = undefined;
+    this.#context.flow.release(this);
+    this.replays = undefined;
+    this.inbound.connectionLost();
+  }
+
+  /** Starts (or queues) the sending of retained messages. */
+  startReplay(replay: RetainedReplay): void {
+    this.replays ??= [];
+    this.replays.push(replay);
+    if (this.replays.length === 1) this.#replay();
+  }
+
+  /** Whether a retained message may be offered now without being queued behind many others. */
+  get takesReplay(): boolean {
+    return this.connection?.hasRoom === true && this.queue.length === 0 && this.outbound.hasQuota;
+  }
+
+  #replay(): void {
+    while (this.replays !== undefined) {
+      const replay = this.replays[0];
+      if (replay === undefined) {
+        this.replays = undefined;
+      } else if (replay.advance(this)) {
+        this.replays.shift();
+      } else {
+        return;
+      }
+    }
+  }
+
+  #maySend(message: Message): boolean {
+    const { outbound } = this;
+    if (!outbound.hasQuota || outbound.hasResends || outbound.count >= packetIdentifierMax) return false;
+    const limit = this.#context.settings.maxInflightBytes;
+    return limit === 0 || this.#inflightBytes === 0 || this.#inflightBytes + message.payload.length <= limit;
+  }
+
+  #send(connection: Connection, delivery: Delivery): void {
+    this.outbound.begin(delivery);
+    this.#inflightBytes += delivery.message.payload.length;
+    this.#write(connection, delivery, false);
+  }
+
+  #write(connection: Connection, delivery: Delivery, dup: boolean): void {
+    const wasSent = connection.sendPublish(
+      delivery.message,
+      delivery.qos,
+      delivery.retain,
+      dup,
+      delivery.packetIdentifier,
+      delivery.subscriptionIdentifiers,
+    );
+    if (wasSent) return;
+    // Too large for this client: as if it had been sent and acknowledged. [MQTT-3.1.2-25]
+    this.#inflightBytes -= delivery.message.payload.length;
+    this.outbound.abandon(delivery);
+  }
+
+  #enqueue(delivery: Delivery): void {
+    const { counters, settings } = this.#context;
+    const outcome = this.queue.add(delivery, settings);
+    if (this.connection !== undefined && this.queue.length >= behindMessages) this.#context.flow.note(this);
+    if (outcome === 'queued') return;
+    counters.publishMessagesDropped++;
+    if (outcome === 'too-many') counters.queueDroppedCount++;
+    else counters.queueDroppedBytes++;
+    this.#context.warnOfFullQueue(this);
+  }
+}

@@ -1,0 +1,89 @@
+/** All Sessions by Client Identifier, and their ends. */
+import { WheelTimer } from '../base/timer-wheel.ts';
+import type { ClientIdentity } from './auth.ts';
+import type { BrokerContext } from './context.ts';
+import { neverExpires, Session } from './session.ts';
+import { publishPendingWill } from './will.ts';
+
+class SessionExpiry extends WheelTimer {
+  readonly #end: () => void;
+  constructor(end: () => void) {
+    super();
+    this.#end = end;
+  }
+  override onExpire(): void {
+    this.#end();
+  }
+}
+
+export class Sessions {
+  readonly #context: BrokerContext;
+  readonly #byClientIdentifier = new Map<string, Session>();
+  readonly #expiries = new Map<Session, SessionExpiry>();
+
+  constructor(context: BrokerContext) {
+    this.#context = context;
+  }
+
+  get count(): number {
+    return this.#byClientIdentifier.size;
+  }
+
+  get(clientIdentifier: string): Session | undefined {
+    return this.#byClientIdentifier.get(clientIdentifier);
+  }
+
+  all(): IterableIterator<Session> {
+    return this.#byClientIdentifier.values();
+  }
+
+  create(identity: ClientIdentity): Session {
+    const session = new Session(this.#context, identity);
+    this.#byClientIdentifier.set(identity.clientIdentifier, session);
+    return session;
+  }
+
+  /** The connection of a Session ended: it ends too, or its expiry starts to run. [MQTT-3.1.2-23] */
+  leave(session: Session): void {
+    if (session.expiryInterval === 0) {
+      this.end(session);
+      return;
+    }
+    const { persistentClientExpiration } = this.#context.settings;
+    let seconds = session.expiryInterval;
+    if (persistentClientExpiration > 0) seconds = Math.min(seconds, persistentClientExpiration);
+    if (seconds === neverExpires) return;
+    session.expiresAt = this.#context.clock.now() + seconds * 1000;
+    const expiry = new SessionExpiry(() => {
+      this.#expiries.delete(session);
+      this.#context.counters.clientsExpired++;
+      if (this.#context.settings.connectionMessages) {
+        this.#context.log.write('notice', `Expiring client ${session.clientIdentifier} due to timeout.`);
+      }
+      this.end(session);
+    });
+    this.#expiries.set(session, expiry);
+    this.#context.wheel.schedule(expiry, seconds * 1000);
+  }
+
+  /** The client came back in time. */
+  resume(session: Session): void {
+    session.expiresAt = 0;
+    const expiry = this.#expiries.get(session);
+    if (expiry === undefined) return;
+    this.#expiries.delete(session);
+    this.#context.wheel.cancel(expiry);
+  }
+
+  /** Ends a Session: a waiting will is published, subscriptions and messages go. */
+  end(session: Session): void {
+    this.resume(session);
+    if (this.#byClientIdentifier.get(session.clientIdentifier) === session) {
+      this.#byClientIdentifier.delete(session.clientIdentifier);
+    }
+    for (const subscription of session.subscriptions.values()) this.#context.routes.remove(subscription);
+    session.subscriptions.clear();
+    session.queue.clear();
+    publishPendingWill(this.#context, session);
+  }
+}
