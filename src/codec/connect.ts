@@ -12,7 +12,6 @@ import { utf8Length } from '../base/bytes.ts';
 import { OptionError } from '../protocol/errors.ts';
 import { PacketType } from '../protocol/packet-types.ts';
 import { ReasonCode } from '../protocol/reason-codes.ts';
-import { isTopicName } from '../protocol/topics.ts';
 import type { ProtocolVersion, QoS } from '../protocol/version.ts';
 import { writeFixedHeader } from './fixed-header.ts';
 import type { PacketReader } from './packet-reader.ts';
@@ -119,11 +118,7 @@ function willQosOf(flags: number): number {
 
 function readWillMessage(reader: PacketReader, flags: number): WillMessage {
   const properties = reader.version === 5 ? readProperties(reader, 'WILL') : undefined;
-  const start = reader.position;
-  const topicName = reader.readUtf8();
-  if (!isTopicName(topicName)) {
-    throw reader.malformed(`Will Topic ${JSON.stringify(topicName)} is no Topic Name`, '4.7.0-1', '4.7.1-1', start);
-  }
+  const topicName = reader.readTopicName('Will Topic', '4.7.0-1', '4.7.1-1');
   const payload = reader.readBinary();
   return {
     topicName,

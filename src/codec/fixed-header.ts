@@ -20,6 +20,7 @@ const flagRules: Readonly<Partial<Record<PacketType, string>>> = {
   [PacketType.SUBSCRIBE]: '3.8.1-1',
   [PacketType.UNSUBSCRIBE]: '3.10.1-1',
   [PacketType.DISCONNECT]: '3.14.1-1',
+  [PacketType.AUTH]: '3.15.1-1',
 };
 
 const packetTypeNames = ['', ...Object.keys(PacketType)];
@@ -65,11 +66,11 @@ export function checkFirstByte(firstByte: number, version: ProtocolVersion): voi
       version === 3 ? undefined : prefix + (isQos3 ? '3.3.1-4' : '3.3.1-2'),
     );
   }
-  if (version === 3) return;
+  if (version === 3 && type !== PacketType.CONNECT) return;
   throw new MalformedPacketError(
     `${packetTypeName(type)} flags ${shown}; expected 0x${fixedFlags(type)}`,
     0,
-    prefix + (flagRules[type as PacketType] ?? (version === 5 ? '2.1.3-1' : '2.2.2-2')),
+    version === 3 ? undefined : prefix + (flagRules[type as PacketType] ?? (version === 5 ? '2.1.3-1' : '2.2.2-2')),
   );
 }
 

@@ -1,8 +1,10 @@
 import { type ByteFault, ByteReader } from '../base/byte-reader.ts';
 import { emptyBytes } from '../base/bytes.ts';
+import type { TextCache } from '../base/text-cache.ts';
 import { MalformedPacketError, ProtocolError } from '../protocol/errors.ts';
 import type { PacketTypeName } from '../protocol/packet-types.ts';
 import { isReasonCodeOf, ReasonCode } from '../protocol/reason-codes.ts';
+import { isTopicName } from '../protocol/topics.ts';
 import type { ProtocolVersion } from '../protocol/version.ts';
 
 /**
@@ -76,6 +78,18 @@ export class PacketReader extends ByteReader {
     const packetIdentifier = this.readUint16();
     if (packetIdentifier === 0) throw this.violation('Packet Identifier 0; expected 1–65,535', rule5, rule311);
     return packetIdentifier;
+  }
+
+  /**
+   * Reads a Topic Name other than that of PUBLISH; `field` is its name in errors, `rule5` and `rule311` the statements that forbid
+   * wildcards in it.
+   */
+  readTopicName(field: string, rule5: string, rule311: string | undefined, cache?: TextCache): string {
+    const start = this.position;
+    const topicName = this.readUtf8(cache);
+    if (isTopicName(topicName)) return topicName;
+    if (topicName === '') throw this.malformed(`An empty ${field}`, '4.7.3-1', '4.7.3-1', start);
+    throw this.malformed(`Wildcard in ${field} ${JSON.stringify(topicName)}`, rule5, rule311, start);
   }
 
   /** A Reason Code of 5.0 must be one of those of its packet type; the statement that says so is `rule5`. */

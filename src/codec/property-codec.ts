@@ -13,7 +13,6 @@ import {
   propertyRows,
   type UserProperty,
 } from '../protocol/properties.ts';
-import { isTopicName } from '../protocol/topics.ts';
 import { variableByteIntegerSize } from './fixed-header.ts';
 import type { PacketReader } from './packet-reader.ts';
 
@@ -134,14 +133,10 @@ const knownTexts = new TextCache();
 function readValue(reader: PacketReader, slot: Slot): unknown {
   let value: number;
   switch (slot.kind) {
-    case 'utf8': {
-      const start = reader.position;
-      const text = reader.readUtf8(knownTexts);
-      if (slot.isTopicName && !isTopicName(text)) {
-        throw reader.malformed(`${slot.name} is no Topic Name: ${JSON.stringify(text)}`, '3.3.2-14', undefined, start);
-      }
-      return text;
-    }
+    case 'utf8':
+      return slot.isTopicName
+        ? reader.readTopicName(slot.name, '3.3.2-14', undefined, knownTexts)
+        : reader.readUtf8(knownTexts);
     case 'pair':
       return [reader.readUtf8(knownTexts), reader.readUtf8(knownTexts)];
     case 'binary':
