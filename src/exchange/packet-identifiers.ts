@@ -7,13 +7,16 @@
  *     capacity 8     slot  0    1    2    3    4    5    6    7
  *     held                 16   17   –    –    –    –    14   15      next = 18
  *
- * Identifiers that fall into an occupied slot are skipped while other slots are free; with all slots occupied the table
- * doubles (two identifiers that differ modulo n differ modulo 2n, so nothing collides).
+ * An identifier whose slot is occupied by another makes the table double (two identifiers that differ modulo n differ modulo
+ * 2n, so nothing else collides), up to a size at which one identifier that is held for ever costs too much: from there on
+ * such identifiers are skipped, and the table doubles only when it is full.
  */
 import { packetIdentifierMax } from '../protocol/version.ts';
 
 const capacityInitial = 4;
 const capacityMax = 65_536;
+/** Up to this capacity no identifier is skipped but those held. */
+const unskippedCapacityMax = 1024;
 
 export class PacketIdentifiers<T> {
   /** Identifiers held at this moment. */
@@ -30,9 +33,13 @@ export class PacketIdentifiers<T> {
   allocate(holder: T): number {
     if (this.count === packetIdentifierMax) return 0;
     if (this.count === this.#identifiers.length) this.#grow();
-    const mask = this.#identifiers.length - 1;
     let identifier = this.#next;
-    while (this.#identifiers[identifier & mask] !== 0) identifier = successor(identifier);
+    for (;;) {
+      const occupant = this.#identifiers[identifier & (this.#identifiers.length - 1)];
+      if (occupant === 0) break;
+      if (occupant !== identifier && this.#identifiers.length < unskippedCapacityMax) this.#grow();
+      else identifier = successor(identifier);
+    }
     this.#next = successor(identifier);
     this.#place(identifier, holder);
     return identifier;
