@@ -107,7 +107,7 @@ export class SharedGroup<T> {
 
 /** The groups of the broker, by Share Name and Topic Filter. */
 export class SharedSubscriptions<T> {
-  /** A Share Name has no `/`, so the key is unambiguous. [MQTT-4.8.2-1] */
+  /** A Share Name has no `/`, so the key is unambiguous. [MQTT-4.8.2-2] */
   readonly #groups = new Map<string, SharedGroup<T>>();
   #size = 0;
 
