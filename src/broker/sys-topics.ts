@@ -41,18 +41,37 @@ interface ReadableRow extends SysTopicRow {
   read(sys: SysTopics): string;
 }
 
-/** What `load/…/1min` averages. */
-const loads = [
-  ['messages/received', 'messagesReceived', 'MQTT Control Packets received'],
-  ['messages/sent', 'messagesSent', 'MQTT Control Packets sent'],
-  ['publish/dropped', 'publishMessagesDropped', 'messages dropped'],
-  ['publish/received', 'publishMessagesReceived', 'PUBLISH packets received'],
-  ['publish/sent', 'publishMessagesSent', 'PUBLISH packets sent'],
-  ['bytes/received', 'bytesReceived', 'bytes received'],
-  ['bytes/sent', 'bytesSent', 'bytes sent'],
-  ['sockets', 'socketsAccepted', 'network connections opened'],
-  ['connections', 'connectionsAccepted', 'clients connected'],
-] as const satisfies readonly (readonly [string, CounterName, string])[];
+interface LoadRow {
+  /** Between `load/` and the minutes. */
+  readonly name: string;
+  /** What happens per minute. */
+  readonly events: string;
+  total(counters: Counters): number;
+}
+
+const loads: readonly LoadRow[] = [
+  {
+    name: 'messages/received',
+    events: 'MQTT Control Packets received',
+    total: (counters) => counters.messagesReceived,
+  },
+  { name: 'messages/sent', events: 'MQTT Control Packets sent', total: (counters) => counters.messagesSent },
+  { name: 'publish/dropped', events: 'messages dropped', total: (counters) => counters.publishMessagesDropped },
+  {
+    name: 'publish/received',
+    events: 'PUBLISH packets received',
+    total: (counters) => counters.publishMessagesReceived,
+  },
+  { name: 'publish/sent', events: 'PUBLISH packets sent', total: (counters) => counters.publishMessagesSent },
+  { name: 'bytes/received', events: 'bytes received', total: (counters) => counters.bytesReceived },
+  { name: 'bytes/sent', events: 'bytes sent', total: (counters) => counters.bytesSent },
+  { name: 'sockets', events: 'network connections opened', total: (counters) => counters.socketsAccepted },
+  {
+    name: 'connections',
+    events: 'CONNECT packets answered',
+    total: (counters) => counters.connectionsAccepted + counters.connectRefused,
+  },
+];
 
 function count(name: string, description: string, read: (sources: SysSources) => number): ReadableRow {
   return { topic: `$SYS/broker/${name}`, format: 'count', description, read: (sys) => String(read(sys.sources)) };
@@ -68,11 +87,11 @@ function heapRow(name: string, description: string, read: (sys: SysTopics) => nu
 }
 
 const loadRows: readonly ReadableRow[] = loadMinutes.flatMap((minutes) =>
-  loads.map(([name, counterName, description]) => ({
+  loads.map(({ name, events }, index) => ({
     topic: `$SYS/broker/load/${name}/${minutes}min`,
     format: 'load' as const,
-    description: `Per minute, averaged over ${minutes} min: ${description}.`,
-    read: (sys: SysTopics) => sys.load(counterName).over(minutes).toFixed(2),
+    description: `Per minute, averaged over ${minutes} min: ${events}.`,
+    read: (sys: SysTopics) => sys.loadAverages[index]!.over(minutes).toFixed(2),
   })),
 );
 
@@ -144,8 +163,9 @@ export const sysTopicRows: readonly SysTopicRow[] = rows;
 /** Publishes them. The owner calls `start` once and then `update` every `sys_interval` seconds. */
 export class SysTopics {
   readonly sources: SysSources;
+  /** One for each of `loads`. */
+  readonly loadAverages: readonly LoadAverage[];
   readonly #publish: (topicName: string, text: string, retain: boolean) => void;
-  readonly #loads = new Map<CounterName, LoadAverage>();
   /** What each topic's retained message says, by the row's position. */
   readonly #published: (string | undefined)[] = rows.map(() => undefined);
   #startedMs = 0;
@@ -157,7 +177,7 @@ export class SysTopics {
   constructor(sources: SysSources, publish: (topicName: string, text: string, retain: boolean) => void) {
     this.sources = sources;
     this.#publish = publish;
-    for (const [, name] of loads) this.#loads.set(name, new LoadAverage(sources.counters[name]));
+    this.loadAverages = loads.map(({ total }) => new LoadAverage(total(sources.counters)));
   }
 
   /** Whole seconds from `start` to the last update. */
@@ -173,11 +193,6 @@ export class SysTopics {
   /** The largest heap seen at an update, bytes. */
   get heapMaximum(): number {
     return this.#heapMaximum;
-  }
-
-  /** The moving average of one of the counters that have one. */
-  load(name: CounterName): LoadAverage {
-    return this.#loads.get(name) as LoadAverage;
   }
 
   /**
@@ -196,7 +211,9 @@ export class SysTopics {
    */
   update(nowMs: number): void {
     const elapsedSeconds = (nowMs - this.#updatedMs) / 1000;
-    for (const [name, load] of this.#loads) load.update(this.sources.counters[name], elapsedSeconds);
+    for (const [index, { total }] of loads.entries()) {
+      this.loadAverages[index]!.update(total(this.sources.counters), elapsedSeconds);
+    }
     this.#updatedMs = nowMs;
     this.#heapBytes = this.sources.heapBytes;
     this.#heapMaximum = Math.max(this.#heapMaximum, this.#heapBytes);

@@ -112,6 +112,23 @@ describe('SysTopics', () => {
     ]);
   });
 
+  it('counts every CONNECT that was answered as a connection', () => {
+    const { sys, sources, take } = setUp();
+    sys.start(0);
+    take();
+    sources.counters.socketsAccepted += 9;
+    sources.counters.connectionsAccepted += 2;
+    sources.counters.connectRefused += 4;
+    sys.update(60_000);
+    const minute = 1 - Math.exp(-1);
+    expect(take()).toEqual(
+      expect.arrayContaining([
+        `load/sockets/1min ${(9 * minute).toFixed(2)}`,
+        `load/connections/1min ${(6 * minute).toFixed(2)}`,
+      ]),
+    );
+  });
+
   it('takes each value from where it belongs', () => {
     const { sys, sources, take } = setUp();
     sys.start(0);
