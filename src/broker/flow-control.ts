@@ -32,6 +32,8 @@ interface Awaited {
   readonly publishers: Set<Connection>;
   acknowledgements: number;
   unsentBytes: number;
+  /** When these were looked at, on the monotonic clock. */
+  since: number;
 }
 
 export class FlowControl {
@@ -76,6 +78,7 @@ export class FlowControl {
           publishers: new Set(),
           acknowledgements: receiver.acknowledgements,
           unsentBytes: connection.unsentBytes,
+          since: now,
         };
         this.#awaited.set(receiver, awaited);
       }
@@ -119,7 +122,9 @@ export class FlowControl {
 
   readonly #checkPace = (): void => {
     this.#timer = undefined;
+    const now = this.#clock.monotonic();
     for (const [receiver, awaited] of this.#awaited) {
+      if (now - awaited.since < paceMs) continue;
       const { connection, acknowledgements } = receiver;
       const unsentBytes = connection?.unsentBytes ?? 0;
       const isFair =
@@ -128,8 +133,9 @@ export class FlowControl {
           awaited.unsentBytes - unsentBytes >= paceBytesMin);
       awaited.acknowledgements = acknowledgements;
       awaited.unsentBytes = unsentBytes;
+      awaited.since = now;
       if (isFair) continue;
-      this.#leftBehindUntil.set(receiver, this.#clock.monotonic() + leftBehindMs);
+      this.#leftBehindUntil.set(receiver, now + leftBehindMs);
       this.#counters.receiversLeftBehind++;
       this.release(receiver);
     }
