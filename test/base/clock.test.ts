@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { AssertionError, assert } from '../../src/base/assert.ts';
 import { systemClock, VirtualClock } from '../../src/base/clock.ts';
 
@@ -48,6 +48,30 @@ describe('the system clock', () => {
     });
     expect(called).toEqual(['now', 'microtask', 'first', 'second']);
   });
+});
+
+describe('the system clock where the host has less than Node', () => {
+  for (const missing of [['setImmediate'], ['setImmediate', 'MessageChannel']] as const) {
+    it(`defers in order, after what is running now, without ${missing.join(' and ')}`, async () => {
+      for (const name of missing) vi.stubGlobal(name, undefined);
+      vi.resetModules();
+      const { systemClock: clock } = await import('../../src/base/clock.ts');
+      vi.unstubAllGlobals();
+      const called: string[] = [];
+      await new Promise<void>((resolve) => {
+        clock.defer(() => called.push('first'));
+        clock.defer(() => {
+          called.push('second');
+          clock.defer(() => called.push('fourth'));
+          clock.defer(resolve);
+        });
+        clock.defer(() => called.push('third'));
+        queueMicrotask(() => called.push('microtask'));
+        called.push('now');
+      });
+      expect(called).toEqual(['now', 'microtask', 'first', 'second', 'third', 'fourth']);
+    });
+  }
 });
 
 describe('VirtualClock', () => {
