@@ -20,6 +20,8 @@ const table: Readonly<Record<string, Layer>> = {
   base: { layers: [], node: false, packages: [] },
   protocol: { layers: ['base'], node: false, packages: [] },
   codec: { layers: ['protocol', 'base'], node: false, packages: [] },
+  /** What messages carry: JSON and hexadecimal digits, with no knowledge of MQTT. */
+  payload: { layers: ['base'], node: false, packages: [] },
   exchange: { layers: ['codec', 'protocol', 'base'], node: false, packages: [] },
   transport: { layers: ['base'], node: false, packages: [] },
   'transport/node': { layers: ['transport', 'base'], node: true, packages: ['ws'] },
@@ -35,7 +37,7 @@ const table: Readonly<Record<string, Layer>> = {
     packages: [],
   },
   cli: {
-    layers: ['broker', 'client/node', 'transport/node', ...protocolStack],
+    layers: ['broker', 'client/node', 'transport/node', 'payload', ...protocolStack],
     node: true,
     packages: ['hdr-histogram-js'],
   },
