@@ -13,6 +13,7 @@ import {
   puback,
   pubcomp,
   pubrec,
+  pubrel,
   toHex,
   type Version,
 } from './raw-packets.ts';
@@ -190,16 +191,31 @@ export class RawClient {
     }
   }
 
-  /** The next packet, a PUBLISH, which is acknowledged as its QoS wants it. */
+  /** The next packet, a PUBLISH, which is acknowledged as its QoS wants it; other PUBLISH packets may come meanwhile. */
   async receive(patienceMs?: number): Promise<ReadPacket> {
     const packet = await this.expect('PUBLISH', patienceMs);
-    if (packet.qos === 1) this.send(puback(packet.id as number));
+    const id = packet.id as number;
+    if (packet.qos === 1) this.send(puback(id));
     if (packet.qos === 2) {
-      this.send(pubrec(packet.id as number));
-      await this.expect('PUBREL');
-      this.send(pubcomp(packet.id as number));
+      this.send(pubrec(id));
+      await this.#take(pubrel(id), patienceMs);
+      this.send(pubcomp(id));
     }
     return packet;
+  }
+
+  /** Takes exactly this packet out of what comes, and leaves the rest where it is. */
+  async #take(wanted: Bytes, patienceMs: number = defaultPatienceMs): Promise<void> {
+    const deadline = performance.now() + patienceMs;
+    for (;;) {
+      const index = this.#packets.findIndex((bytes) => toHex(bytes) === toHex(wanted));
+      if (index >= 0) {
+        this.#packets.splice(index, 1);
+        return;
+      }
+      if (this.#ending) throw new Error(`the connection ended (${this.#ending}); expected [${toHex(wanted)}]`);
+      await this.#change(deadline, () => `[${toHex(wanted)}]`);
+    }
   }
 
   /** Ends the sending half; what the server still sends can be read. */
