@@ -19,6 +19,8 @@ export class DeliveryQueue {
   bytes = 0;
   /** How many of the waiting are QoS 0, which later QoS 0 messages must not overtake. */
   qos0Count = 0;
+  /** Nothing waiting expires before this, milliseconds since the epoch. */
+  #firstExpiry = Number.POSITIVE_INFINITY;
   /** Made with the first message: most Sessions never queue one. */
   #ring: RingQueue<Delivery> | undefined;
 
@@ -34,6 +36,8 @@ export class DeliveryQueue {
     this.#ring.push(delivery);
     this.bytes += size;
     if (delivery.qos === 0) this.qos0Count++;
+    const { expiresAt } = delivery.message;
+    if (expiresAt !== 0 && expiresAt < this.#firstExpiry) this.#firstExpiry = expiresAt;
     return 'queued';
   }
 
@@ -50,6 +54,16 @@ export class DeliveryQueue {
     return delivery;
   }
 
+  /** Takes out what has expired; returns how many. `now` is in milliseconds since the epoch. */
+  removeExpired(now: number): number {
+    if (now < this.#firstExpiry) return 0;
+    const waiting = this.entries();
+    const alive = waiting.filter(({ message }) => message.expiresAt === 0 || message.expiresAt > now);
+    this.clear();
+    for (const delivery of alive) this.add(delivery, { maxQueuedMessages: 0, maxQueuedBytes: 0 });
+    return waiting.length - alive.length;
+  }
+
   /** Everything waiting, oldest first. */
   entries(): Delivery[] {
     return this.#ring === undefined ? [] : [...this.#ring];
@@ -59,5 +73,6 @@ export class DeliveryQueue {
     this.#ring = undefined;
     this.bytes = 0;
     this.qos0Count = 0;
+    this.#firstExpiry = Number.POSITIVE_INFINITY;
   }
 }

@@ -29,6 +29,9 @@ class RestingPublisher implements Publisher {
   }
 }
 
+/** Topics that only the broker publishes to. */
+const brokerTopics = '$SYS/';
+
 export class RetainedMessages {
   /** Topics that may have a retained message, 0 for no limit. When lowered, what is there stays. */
   maxMessages: number;
@@ -37,6 +40,8 @@ export class RetainedMessages {
   /** One copy for each publisher. */
   readonly #publishers = new WeakMap<Publisher, RestingPublisher>();
   #count = 0;
+  /** Those of the broker itself, which the limit is not for. */
+  #ownCount = 0;
   #bytes = 0;
 
   constructor(maxMessages: number) {
@@ -66,10 +71,12 @@ export class RetainedMessages {
       return 'removed';
     }
     if (record === undefined) {
-      if (this.maxMessages > 0 && this.#count >= this.maxMessages) return 'full';
+      const isOwn = topicName.startsWith(brokerTopics);
+      if (!isOwn && this.maxMessages > 0 && this.#count - this.#ownCount >= this.maxMessages) return 'full';
       record = new RetainedRecord(topicName);
       this.#tree.insert(record);
       this.#count++;
+      if (isOwn) this.#ownCount++;
     } else {
       this.#forgetContent(record);
     }
@@ -135,6 +142,7 @@ export class RetainedMessages {
     this.#tree.remove(record);
     this.#forgetContent(record);
     this.#count--;
+    if (record.topicName.startsWith(brokerTopics)) this.#ownCount--;
   }
 
   #forgetContent(record: RetainedRecord): void {

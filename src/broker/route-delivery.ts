@@ -30,7 +30,7 @@ export function deliver(
   view.session.offer(message, qos, message.retain && view.retainAsPublished, view.subscriptionIdentifiers);
 }
 
-/** Offers a message to one member of each group: to a connected one with room if there is one, in turn. [MQTT-4.8.2-4] */
+/** Offers a message to one member of each group: to a connected one with room if there is one, in turn. [MQTT 5.0 §4.8.2] */
 export function deliverShared(context: BrokerContext, route: Route, message: Message): void {
   for (const group of route.sharedGroups) {
     const member = group.choose((subscription) => eligibility(context, subscription, message));

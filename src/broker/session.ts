@@ -204,7 +204,12 @@ export class Session {
 
   #enqueue(delivery: Delivery): void {
     const { counters, settings } = this.#context;
-    const outcome = this.queue.add(delivery, settings);
+    let outcome = this.queue.add(delivery, settings);
+    if (outcome !== 'queued') {
+      const expired = this.queue.removeExpired(this.#context.clock.now());
+      counters.messagesExpired += expired;
+      if (expired > 0) outcome = this.queue.add(delivery, settings);
+    }
     if (this.connection !== undefined && this.queue.length >= behindMessages) this.#context.flow.note(this);
     if (outcome === 'queued') return;
     counters.publishMessagesDropped++;

@@ -4,6 +4,8 @@ import type { BrokerContext } from './context.ts';
 import { Message } from './message.ts';
 import { type SysSources, SysTopics } from './sys-topics.ts';
 
+const sweepIntervalMs = 10_000;
+
 /** What no counter knows and each Session must be asked for. */
 interface SessionTotals {
   away: number;
@@ -17,6 +19,7 @@ export class StatusPublisher {
   readonly #sys: SysTopics;
   #totals: SessionTotals = { away: 0, queued: 0, queuedBytes: 0, inflight: 0 };
   #timer: TimerHandle | undefined = undefined;
+  #sweepTimer: TimerHandle | undefined = undefined;
   #isStarted = false;
 
   /** @param version text of `$SYS/broker/version` */
@@ -30,6 +33,7 @@ export class StatusPublisher {
 
   /** Publishes everything at once, then what changed at each interval. */
   start(): void {
+    this.#sweepLater();
     if (this.#context.settings.sysInterval === 0) return;
     this.#survey();
     const now = this.#context.clock.monotonic();
@@ -42,6 +46,8 @@ export class StatusPublisher {
   stop(): void {
     if (this.#timer !== undefined) this.#context.clock.clearTimer(this.#timer);
     this.#timer = undefined;
+    if (this.#sweepTimer !== undefined) this.#context.clock.clearTimer(this.#sweepTimer);
+    this.#sweepTimer = undefined;
   }
 
   /** After a change of `sys_interval`. */
@@ -50,10 +56,17 @@ export class StatusPublisher {
     this.start();
   }
 
+  /** Retained messages that expired take no room for long, whether anyone asks for them or not. */
+  #sweepLater(): void {
+    this.#sweepTimer = this.#context.clock.setTimer(sweepIntervalMs, () => {
+      this.#context.retained.removeExpired(this.#context.clock.now());
+      this.#sweepLater();
+    });
+  }
+
   #schedule(): void {
     this.#timer = this.#context.clock.setTimer(this.#context.settings.sysInterval * 1000, () => {
       this.#survey();
-      this.#context.retained.removeExpired(this.#context.clock.now());
       this.#sys.update(this.#context.clock.monotonic());
       this.#schedule();
     });
