@@ -1,6 +1,7 @@
 /** Where lines of the log go: file descriptors that are written to without ever holding up the broker. */
 import { closeSync, fstatSync, write, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { reasonOf } from '../config/text-file.ts';
 
 /** Text that waits for one destination; more is dropped and counted. In characters. */
@@ -153,28 +154,29 @@ class FileSink extends BufferedSink {
 class StreamSink extends BufferedSink {
   readonly #descriptor: number;
   readonly #ownsDescriptor: boolean;
-  readonly #socket: Socket;
+  readonly #stream: Writable;
 
   constructor(descriptor: number, ownsDescriptor: boolean) {
     super();
     this.#descriptor = descriptor;
     this.#ownsDescriptor = ownsDescriptor;
-    this.#socket = new Socket({ fd: descriptor, readable: false, writable: true });
-    // Only a write that is under way keeps the process.
-    this.#socket.unref();
+    // A second stream on a descriptor that the process already has one for would take its events away.
+    if (descriptor === 1) this.#stream = process.stdout;
+    else if (descriptor === 2) this.#stream = process.stderr;
+    else this.#stream = new Socket({ fd: descriptor, readable: false, writable: true }).unref();
     // Nobody reads any more, as in `clearwing broker | head`: the broker goes on without this destination.
-    this.#socket.on('error', () => {
+    this.#stream.on('error', () => {
       this.isBroken = true;
     });
   }
 
   protected unsentLength(): number {
-    return this.#socket.writableLength;
+    return this.#stream.writableLength;
   }
 
   protected send(): void {
     const text = this.take();
-    if (text !== '' && !this.isBroken) this.#socket.write(text);
+    if (text !== '' && !this.isBroken) this.#stream.write(text);
   }
 
   flushSync(): void {
@@ -184,14 +186,14 @@ class StreamSink extends BufferedSink {
 
   async close(): Promise<void> {
     this.send();
-    if (!this.isBroken && this.#socket.writableLength > 0) {
+    if (!this.isBroken && this.#stream.writableLength > 0) {
       await withPatience((done) => {
-        this.#socket.once('drain', done);
-        this.#socket.once('error', done);
+        this.#stream.once('drain', done);
+        this.#stream.once('error', done);
       });
     }
     this.isBroken = true;
-    if (this.#ownsDescriptor) this.#socket.destroy();
+    if (this.#ownsDescriptor) this.#stream.destroy();
   }
 }
 
