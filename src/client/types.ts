@@ -130,7 +130,7 @@ export interface SubscribeOptions {
   readonly properties?: PropertiesOf<'SUBSCRIBE'>;
   /**
    * Takes each message instead of the iterator. While a promise it returned is pending the next message waits, and in the end the server.
-   * At QoS 1 and 2 the message is acknowledged when it is done.
+   * At QoS 1 and 2 the message is acknowledged when it is done; if it throws, with Reason Code 0x80 (5.0), and there is an `error` event.
    */
   readonly onMessage?: (message: ReceivedMessage) => void | Promise<void>;
   readonly signal?: AbortSignal;
@@ -150,12 +150,18 @@ export interface ReceivedMessage {
   text(): string;
 }
 
-/** A subscription: `for await (const message of subscription)`, until `unsubscribe`, `end` or the end of the client. */
+/**
+ * A subscription: `for await (const message of subscription)`, until `unsubscribe`, `end` or the end of the client; if the client came to
+ * its end through an error the loop throws it. A message is acknowledged when the loop asks for the next one. Leaving the loop
+ * unsubscribes. Without `onMessage`, messages wait for a loop and in the end hold the server back, unless the client has a listener for
+ * `message`, which then takes the place of the loop.
+ */
 export interface Subscription extends AsyncIterable<ReceivedMessage> {
   readonly topicFilters: readonly string[];
   /** What the server granted, one for each filter. */
   readonly reasonCodes: readonly ReasonCode[];
   readonly suback: SubackPacket;
+  /** Unsubscribes from the filters that no other subscription of this client has. What came before is still delivered. */
   unsubscribe(options?: { properties?: PropertiesOf<'UNSUBSCRIBE'> }): Promise<UnsubackPacket>;
 }
 
@@ -170,6 +176,8 @@ export interface ClientEvents {
   message: (message: ReceivedMessage) => void;
   /** Something failed in the background. */
   error: (error: Error) => void;
+  /** After `publishNow` returned false: there is room again. */
+  drain: () => void;
 }
 
 /** A connected Client. Every promise rejects with an `MqttError`. */
@@ -193,6 +201,12 @@ export interface Client {
     options?: PublishOptions,
   ): Promise<AcknowledgePacket | undefined>;
   /**
+   * Publishes without a promise, for streams of messages: false means that the message was taken but that the next should wait for the
+   * `drain` event. What goes wrong later, such as a refusal at QoS 1 and 2, is an `error` event; `drain()` waits for the acknowledgements.
+   * @throws {MqttError} the message cannot be sent at all, or the queue is full
+   */
+  publishNow(topicName: string, payload: string | Uint8Array, options?: PublishOptions): boolean;
+  /**
    * Subscribes and resolves with the SUBACK's arrival.
    * @throws {RefusedError} every filter was refused (if only some were, `reasonCodes` says which)
    */
@@ -212,11 +226,20 @@ export interface Client {
   ): Promise<ReceivedMessage>;
   /** Sends PINGREQ and resolves with the round-trip time in milliseconds. */
   ping(): Promise<number>;
+  /**
+   * Authenticates again on the open connection (5.0), with the `authenticate` option answering the server's challenges. [MQTT 5.0 §4.12.1]
+   * @param data Authentication Data of the first AUTH
+   * @throws {ConnectionClosedError} the server refused, which ends the connection
+   */
+  reauthenticate(data?: Uint8Array): Promise<void>;
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): this;
   off<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): this;
   /** Waits until everything that was published is acknowledged and sent. */
   drain(): Promise<void>;
-  /** Drains, sends DISCONNECT and closes. */
+  /**
+   * Drains, sends DISCONNECT and closes. Without a connection there is nobody to wait for: what was not acknowledged rejects. With
+   * `force` that is so in any case.
+   */
   end(options?: {
     readonly reasonCode?: ReasonCode;
     readonly properties?: PropertiesOf<'DISCONNECT'>;

@@ -46,6 +46,11 @@ export class InboundExchange<T> {
     return this.#open?.has(packetIdentifier) ?? false;
   }
 
+  /** What is kept for an identifier that is open at QoS 2. */
+  get(packetIdentifier: number): T | undefined {
+    return this.#open?.get(packetIdentifier);
+  }
+
   /** A QoS 2 PUBLISH came: keeps `value` under its identifier unless it is open already. */
   begin(packetIdentifier: number, value: T): 'deliver' | 'duplicate' {
     this.#open ??= new Map();
