@@ -159,6 +159,30 @@ export const functions: readonly [(...args: never[]) => unknown, (...args: never
     },
   );
 
+  it('has types for browsers that need nothing of Node', async () => {
+    writeFileSync(
+      join(directory, 'page.ts'),
+      `import { connect, type Client } from 'clearwing/client';
+export const client: Promise<Client> = connect('ws://localhost:8083');
+`,
+    );
+    const options = {
+      strict: true,
+      noEmit: true,
+      target: 'es2023',
+      module: 'preserve',
+      moduleResolution: 'bundler',
+      customConditions: ['browser'],
+      lib: ['es2023', 'dom'],
+      types: [],
+    };
+    const file = join(directory, 'tsconfig.page.json');
+    writeFileSync(file, JSON.stringify({ compilerOptions: options, files: ['page.ts'] }));
+    const { status, stdout } = await compile('-p', file);
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  });
+
   it('has a program that can be started by its name', async () => {
     expect(join(repositoryDirectory, manifest.bin.clearwing)).toBe(clearwingMain);
     expect(readFileSync(clearwingMain, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
