@@ -200,7 +200,7 @@ describe('CONNECT of MQTT 5', () => {
       hex('10 12 00 04 4d 51 54 54 05 82 00 3c 00 00 01 61 00 02 c3 28'),
     ],
   ] as const) {
-    rule(`[MQTT-3.1.4-1] ${title}: CONNACK 0x81 or none, and the end`, async () => {
+    rule(`${title} [MQTT-3.1.4-1]: CONNACK 0x81 or none, and the end`, async () => {
       await refusal5(broker.port, sent, 0x81);
     });
   }
