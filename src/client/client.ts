@@ -1,33 +1,24 @@
 /**
- * The client: which state it is in, and who does what in it.
- *
- *                 ┌─────────── no attempt succeeded ──────────────────────────┐
- *                 │                                                           ▼
- *     connecting ─┴─accepted─▶ connected ──lost, no reconnect──────────────▶ closed
- *                                │ ▲  │                                       ▲
- *                           lost │ │  └──end──▶ closing ──sent, or lost───────┤
- *                                ▼ │ accepted                                 │
- *                             reconnecting ──given up, or end─────────────────┘
- *
- * `destroy` and an aborted signal lead from every state to closed. What goes out is the business of `Outbox`, what comes in that of
- * `Inbox` (exactly once, acknowledgements) and `MessageRouter` (for whom); `FlowControl` holds the server back.
+ * The client as programs see it, put together from its parts: `Lifecycle` (state, connections), `Outbox` (what goes out and must be
+ * answered), `Inbox` (exactly once, acknowledgements), `MessageRouter` (for whom a message is), `FlowControl` (holding the server back),
+ * `Subscriber`, `Requests`, `Pings`.
  */
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { AcknowledgePacket, ConnackPacket, Packet, UnsubackPacket } from '../codec/packets.ts';
-import { ConnectionClosedError, MqttError, OptionError, ProtocolError, TimeoutError } from '../protocol/errors.ts';
+import { ConnectionClosedError, MqttError, OptionError, ProtocolError } from '../protocol/errors.ts';
 import { PacketType } from '../protocol/packet-types.ts';
 import type { PropertiesOf } from '../protocol/properties.ts';
 import { ReasonCode } from '../protocol/reason-codes.ts';
 import { type ProtocolVersion, packetIdentifierMax } from '../protocol/version.ts';
 import { Reauthentication } from './authentication.ts';
-import { attemptConnect, backOffMs, type Dial, mayGoBetter } from './connect-attempt.ts';
+import type { Dial } from './connect-attempt.ts';
 import { Emitter } from './emitter.ts';
 import { FlowControl } from './flow.ts';
-import { closedByServer, reasonCodeOf } from './handshake.ts';
+import { closedByServer } from './handshake.ts';
 import { Inbox } from './inbox.ts';
 import type { IncomingMessage } from './incoming.ts';
-import { KeepAlive } from './keep-alive.ts';
-import type { Link, LinkHandlers } from './link.ts';
+import { endedError, Lifecycle } from './lifecycle.ts';
+import type { Link } from './link.ts';
 import { integer, type ResolvedOptions, randomText, resolveConnectOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
 import type { OutgoingMessage } from './outgoing.ts';
@@ -53,6 +44,7 @@ import type {
 /** What differs between Node, the browser and a simulation. */
 export interface Surroundings {
   readonly dial: Dial;
+  /** Default: the system's. */
   readonly clock?: Clock;
   /** Numbers from 0 to below 1. Default `Math.random`. */
   readonly random?: () => number;
@@ -79,20 +71,12 @@ const noPublishOptions: PublishOptions = {};
 /** What `publish` gives back for every message that was sent at once. */
 const sentAtOnce: Promise<undefined> = Promise.resolve(undefined);
 const ignoreOutcome = (): void => {};
-const ignoringHandlers: LinkHandlers = {
-  packet: () => {},
-  drain: () => {},
-  idle: () => {},
-  fault: () => {},
-  close: () => {},
-};
 
 class MqttClient implements Client {
-  readonly closed: Promise<Error | undefined>;
-  readonly #options: ResolvedOptions;
-  readonly #dial: Dial;
+  readonly protocolVersion: ProtocolVersion;
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #lifecycle: Lifecycle;
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #outbox: Outbox;
   readonly #publisher: Publisher;
@@ -103,168 +87,78 @@ class MqttClient implements Client {
   readonly #pings: Pings;
   readonly #requests: Requests;
   readonly #reauthentication: Reauthentication;
-  /** Ends the attempt under way and the wait for the next one. */
-  readonly #stopper = new AbortController();
-  #state: ClientState = 'connecting';
-  #clientIdentifier: string;
-  #connack: ConnackPacket | undefined;
-  #link: Link | undefined;
-  #keepAlive: KeepAlive | undefined;
   #isOverflowTold = false;
+  #responseTopic: string | undefined;
   #drainWaiters: { resolve(): void; reject(error: Error): void }[] = [];
-  #resolveClosed!: (error: Error | undefined) => void;
-  /** Resolves when the connection that is being ended has ended. */
-  #linkClosed: (() => void) | undefined;
 
   constructor(options: ResolvedOptions, dial: Dial, clock: Clock, random: () => number) {
-    this.#options = options;
-    this.#dial = dial;
+    const { protocolVersion: version, properties } = options;
+    this.protocolVersion = version;
     this.#clock = clock;
     this.#random = random;
-    this.#clientIdentifier = options.clientIdentifier;
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    });
-    const { protocolVersion: version, properties } = options;
     this.#pings = new Pings(clock);
     this.#reauthentication = new Reauthentication(options);
-    this.#outbox = new Outbox(
-      options.offlineQueueMax,
-      options.useTopicAliases,
+    const { offlineQueueMax, useTopicAliases, receiveQueueMax } = options;
+    const outbox = new Outbox(
+      offlineQueueMax,
+      useTopicAliases,
       () => this.#emit('drain'),
       () => this.#answered(),
     );
-    this.#publisher = new Publisher(this.#outbox, version);
-    const awaitsAnswer = (): boolean =>
-      this.#outbox.awaitsAnswer || this.#pings.awaitsAnswer || this.#reauthentication.awaitsAnswer;
-    this.#flow = new FlowControl(options.receiveQueueMax, clock, awaitsAnswer);
+    this.#outbox = outbox;
+    this.#publisher = new Publisher(outbox, version);
+    const flow = new FlowControl(receiveQueueMax, clock, () => this.#awaitsAnswer);
+    this.#flow = flow;
     const subscriptions = new Subscriptions();
-    const hasListener = (): boolean => this.#emitter.has('message');
-    const handlerFailed = (error: unknown): void => this.#handlerFailed(error);
     const events = {
-      hasListener,
-      failed: handlerFailed,
-      tell: (message: IncomingMessage) => this.#emit('message', message),
+      hasListener: (): boolean => this.#emitter.has('message'),
+      tell: (message: IncomingMessage): void => this.#emit('message', message),
+      failed: (error: Error): void => this.#emit('error', error),
+      handlerFailed: (error: unknown): void => this.#handlerFailed(error),
     };
-    this.#router = new MessageRouter(subscriptions, this.#flow, clock, events, options.given.onMessage);
-    this.#inbox = new Inbox(
-      properties?.receiveMaximum ?? packetIdentifierMax,
-      properties?.topicAliasMaximum ?? 0,
-      (message) => this.#deliver(message),
-    );
-    const { outbox, router, flow } = { outbox: this.#outbox, router: this.#router, flow: this.#flow };
-    const failed = (error: Error): void => this.#emit('error', error);
-    const parts = { outbox, router, subscriptions, flow, clock, version, hasListener, failed, handlerFailed };
-    this.#subscriber = new Subscriber(parts);
+    const router = new MessageRouter(subscriptions, flow, clock, events, options.given.onMessage);
+    this.#router = router;
+    const { receiveMaximum = packetIdentifierMax, topicAliasMaximum = 0 } = properties ?? {};
+    this.#inbox = new Inbox(receiveMaximum, topicAliasMaximum, (message) => this.#deliver(message));
+    this.#subscriber = new Subscriber({ outbox, router, subscriptions, flow, clock, version, ...events });
     this.#requests = new Requests(this, clock, random);
-    options.given.signal?.addEventListener('abort', this.#onAbort);
-  }
-
-  get state(): ClientState {
-    return this.#state;
-  }
-
-  get clientIdentifier(): string {
-    return this.#clientIdentifier;
-  }
-
-  get protocolVersion(): ProtocolVersion {
-    return this.#options.protocolVersion;
-  }
-
-  get connack(): ConnackPacket {
-    return this.#connack!;
-  }
-
-  // ── Connecting ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** The first connection. */
-  async open(): Promise<void> {
-    const { signal } = this.#options.given;
-    try {
-      if (signal?.aborted) throw abortError(signal);
-      await this.#connect(true);
-    } catch (error) {
-      this.#close(error as Error);
-      throw error;
-    }
-  }
-
-  /** Tries until a connection is accepted; rejects with the last error. */
-  async #connect(isFirst: boolean): Promise<void> {
-    const policy = this.#options.reconnect;
-    for (let failures = 0; ; ) {
-      if (!isFirst || failures > 0)
-        await this.#wait(backOffMs(policy!, isFirst ? failures - 1 : failures, this.#random));
-      try {
-        await attemptConnect({
-          options: this.#options,
-          dial: this.#dial,
-          clock: this.#clock,
-          clientIdentifier: this.#clientIdentifier,
-          cleanStart: this.#cleanStart(isFirst),
-          signal: this.#stopper.signal,
-          accepted: (link, connack) => this.#connected(link, connack, isFirst),
-        });
-        return;
-      } catch (error) {
-        failures++;
-        const mayRetry = policy !== undefined && (!isFirst || policy.initially) && failures < policy.attemptsMax;
-        if (!mayRetry || this.#stopper.signal.aborted || !mayGoBetter(error, isFirst)) throw error;
-        this.#emit('error', error as Error);
-      }
-    }
-  }
-
-  /** A Session that outlived its connection is to be resumed, whatever the first connection wanted. */
-  #cleanStart(isFirst: boolean): boolean {
-    if (isFirst) return this.#options.cleanStart;
-    const expiry =
-      this.#connack!.properties?.sessionExpiryInterval ?? this.#options.properties?.sessionExpiryInterval ?? 0;
-    return expiry > 0 ? false : this.#options.cleanStart;
-  }
-
-  #wait(delayMs: number): Promise<void> {
-    const { signal } = this.#stopper;
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      const timer = this.#clock.setTimer(delayMs, () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      const onAbort = (): void => {
-        this.#clock.clearTimer(timer);
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', onAbort);
+    this.#lifecycle = new Lifecycle(options, dial, clock, random, {
+      connected: (link, connack, isFirst) => this.#connected(link, connack, isFirst),
+      packet: (link, packet) => this.#receive(link, packet),
+      drain: () => outbox.pump(),
+      idle: () => this.#checkDrained(),
+      ping: (link) => this.#pings.send(link),
+      connectionLost: (cause) => this.#connectionLost(cause),
+      disconnected: (cause, willReconnect) => this.#emit('disconnect', cause, willReconnect),
+      attemptFailed: (error) => this.#emit('error', error),
+      closed: (reason, error) => this.#closed(reason, error),
     });
   }
 
-  /** In the turn of the CONNACK. */
+  get state(): ClientState {
+    return this.#lifecycle.state;
+  }
+
+  get clientIdentifier(): string {
+    return this.#lifecycle.clientIdentifier;
+  }
+
+  get connack(): ConnackPacket {
+    return this.#lifecycle.connack!;
+  }
+
+  get closed(): Promise<Error | undefined> {
+    return this.#lifecycle.closed;
+  }
+
+  open(): Promise<void> {
+    return this.#lifecycle.open();
+  }
+
+  // What the connection brings.
+
   #connected(link: Link, connack: ConnackPacket, isFirst: boolean): void {
-    this.#state = 'connected';
-    this.#link = link;
-    this.#connack = connack;
-    const { properties, sessionPresent } = connack;
-    if (properties?.assignedClientIdentifier !== undefined)
-      this.#clientIdentifier = properties.assignedClientIdentifier;
-    link.handlers = {
-      packet: (packet) => this.#receive(link, packet),
-      drain: () => this.#outbox.pump(),
-      idle: () => this.#checkDrained(),
-      fault: (error) => this.#fault(error),
-      close: (error) => this.#lost(error === undefined ? undefined : lostError(error)),
-    };
-    this.#keepAlive = new KeepAlive(
-      link,
-      this.#clock,
-      properties?.serverKeepAlive ?? this.#options.keepAlive,
-      () => this.#pings.send(link),
-      () => {
-        link.destroy();
-        this.#lost(new TimeoutError('the server did not answer within the keep alive time'));
-      },
-    );
+    const { sessionPresent } = connack;
     if (isFirst && sessionPresent) this.#router.awaitClaims();
     this.#inbox.connected(link, sessionPresent);
     this.#outbox.connected(link, serverLimitsOf(connack), sessionPresent, () => {
@@ -273,8 +167,6 @@ class MqttClient implements Client {
     this.#flow.connected(link);
     this.#emit('connect', connack);
   }
-
-  // ── The connection ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #receive(link: Link, packet: Packet): void {
     switch (packet.type) {
@@ -299,14 +191,14 @@ class MqttClient implements Client {
         return;
       case PacketType.AUTH:
         this.#reauthentication.received(link, packet).catch((error: Error) => {
-          if (this.#link === link) this.#fault(error instanceof MqttError ? error : authenticationError(error));
+          if (this.#lifecycle.link !== link) return;
+          this.#lifecycle.fail(error instanceof MqttError ? error : authenticationError(error));
         });
         this.#flow.answered();
         return;
       case PacketType.DISCONNECT:
         if (link.version !== 5) break;
-        link.destroy();
-        this.#lost(closedByServer(packet.reasonCode, packet.properties?.reasonString));
+        this.#lifecycle.dismissed(closedByServer(packet.reasonCode, packet.properties?.reasonString));
         return;
     }
     throw new ProtocolError('a packet that a server must not send now');
@@ -325,46 +217,7 @@ class MqttClient implements Client {
     this.#router.deliver(message);
   }
 
-  /** What came is not MQTT, or not allowed. */
-  #fault(error: MqttError): void {
-    const link = this.#link;
-    if (link === undefined) return;
-    if (link.version === 5) this.#sendDisconnect(link, reasonCodeOf(error), undefined);
-    link.end();
-    this.#lost(error);
-  }
-
-  #sendDisconnect(link: Link, reasonCode: ReasonCode, properties: PropertiesOf<'DISCONNECT'> | undefined): void {
-    link.send({ type: PacketType.DISCONNECT, reasonCode, properties });
-  }
-
-  /** The connection is gone; `undefined` if it ended in an orderly way. */
-  #lost(error: Error | undefined): void {
-    const link = this.#link;
-    if (link === undefined) {
-      this.#linkClosed?.();
-      return;
-    }
-    const cause = error ?? new ConnectionClosedError('the server closed the connection');
-    this.#leaveConnection(cause);
-    if (this.#state === 'closing') {
-      this.#close(cause);
-      return;
-    }
-    const { reconnect } = this.#options;
-    // The other side of a take-over came later and has the right to stay.
-    const isTakenOver = cause instanceof ConnectionClosedError && cause.reasonCode === ReasonCode.sessionTakenOver;
-    const willReconnect = reconnect !== undefined && !isTakenOver;
-    if (willReconnect) this.#state = 'reconnecting';
-    this.#emit('disconnect', cause, willReconnect);
-    if (willReconnect) this.#connect(false).catch((failure: Error) => this.#close(failure));
-    else this.#close(cause);
-  }
-
-  #leaveConnection(cause: Error): void {
-    this.#link!.handlers = ignoringHandlers;
-    this.#link = undefined;
-    this.#keepAlive?.stop();
+  #connectionLost(cause: Error): void {
     this.#flow.connectionLost();
     this.#inbox.connectionLost();
     this.#outbox.connectionLost();
@@ -372,70 +225,15 @@ class MqttClient implements Client {
     this.#reauthentication.connectionLost(cause);
   }
 
-  // ── The end ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  async end(
-    options: { reasonCode?: ReasonCode; properties?: PropertiesOf<'DISCONNECT'>; force?: boolean } = {},
-  ): Promise<void> {
-    if (this.#state === 'closing' || this.#state === 'closed') {
-      if (options.force && this.#state === 'closing') this.#goodbye(options.reasonCode, options.properties);
-      await this.closed;
-      return;
-    }
-    if (this.#link === undefined) return this.#close(undefined);
-    this.#state = 'closing';
-    // If the connection is lost meanwhile there is nothing left to wait for.
-    if (!options.force) await this.drain().catch(ignoreOutcome);
-    this.#goodbye(options.reasonCode, options.properties);
-    await this.closed;
-  }
-
-  /** Sends DISCONNECT and waits for the stream to end. */
-  #goodbye(reasonCode: ReasonCode = ReasonCode.success, properties?: PropertiesOf<'DISCONNECT'>): void {
-    const link = this.#link;
-    if (link === undefined) return;
-    this.#sendDisconnect(link, reasonCode, properties);
-    this.#leaveConnection(new ConnectionClosedError('the client was ended'));
-    link.handlers = { ...ignoringHandlers, close: () => this.#close(undefined) };
-    link.end();
-  }
-
-  destroy(): void {
-    this.#close(undefined);
-  }
-
-  readonly #onAbort = (): void => {
-    this.#state = this.#state === 'closed' ? 'closed' : 'closing';
-    if (this.#link !== undefined) {
-      const link = this.#link;
-      this.#sendDisconnect(link, ReasonCode.success, undefined);
-      this.#leaveConnection(abortError(this.#options.given.signal!));
-      link.end();
-    }
-    this.#close(abortError(this.#options.given.signal!));
-  };
-
-  /** For good. */
-  #close(error: Error | undefined): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.#options.given.signal?.removeEventListener('abort', this.#onAbort);
-    const reason = error ?? new ConnectionClosedError('the client was ended');
-    const link = this.#link;
-    if (link !== undefined) {
-      this.#leaveConnection(reason);
-      link.destroy();
-    }
-    this.#stopper.abort(reason);
+  #closed(reason: Error, error: Error | undefined): void {
     this.#outbox.close(reason);
     this.#requests.close(reason);
     this.#subscriber.close(error);
     this.#router.close();
     for (const waiter of this.#drainWaiters.splice(0)) waiter.reject(reason);
-    this.#resolveClosed(error);
   }
 
-  // ── What programs call ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  // What programs call.
 
   publish(
     topicName: string,
@@ -474,8 +272,8 @@ class MqttClient implements Client {
         if (error === undefined) resolve(answer);
         else reject(error);
       });
-      this.#outbox.publish(message);
       signal?.addEventListener('abort', onAbort);
+      this.#outbox.publish(message);
     });
   }
 
@@ -516,17 +314,15 @@ class MqttClient implements Client {
     return this.#requests.request(topicName, payload, responseTopic, options, timeoutMs);
   }
 
-  #responseTopic: string | undefined;
-
   /** One Response Topic for all requests, below what the server suggests if it was asked. [MQTT 5.0 §3.2.2.3.15] */
   #ownResponseTopic(): string {
-    const prefix = this.#connack?.properties?.responseInformation ?? 'clearwing/response';
+    const prefix = this.connack.properties?.responseInformation ?? 'clearwing/response';
     this.#responseTopic ??= `${prefix.replace(/\/$/, '')}/${randomText(20, this.#random)}`;
     return this.#responseTopic;
   }
 
   async ping(): Promise<number> {
-    const link = this.#link;
+    const { link } = this.#lifecycle;
     if (link === undefined) throw new ConnectionClosedError('there is no connection to send PINGREQ on');
     return new Promise((resolve, reject) => {
       this.#pings.send(link, (error, roundTripMs) => (error === undefined ? resolve(roundTripMs) : reject(error)));
@@ -534,7 +330,7 @@ class MqttClient implements Client {
   }
 
   async reauthenticate(data?: Uint8Array): Promise<void> {
-    const link = this.#link;
+    const { link } = this.#lifecycle;
     if (link === undefined) throw new ConnectionClosedError('there is no connection to authenticate on');
     return this.#reauthentication.begin(link, data);
   }
@@ -544,13 +340,33 @@ class MqttClient implements Client {
     return new Promise((resolve, reject) => this.#drainWaiters.push({ resolve, reject }));
   }
 
+  async end(
+    options: { reasonCode?: ReasonCode; properties?: PropertiesOf<'DISCONNECT'>; force?: boolean } = {},
+  ): Promise<void> {
+    const { reasonCode = ReasonCode.success, properties, force = false } = options;
+    const isFirst = this.#lifecycle.beginEnd();
+    // If the connection is lost meanwhile there is nothing left to wait for.
+    if (isFirst && !force) await this.drain().catch(ignoreOutcome);
+    if (isFirst || force || this.#lifecycle.isOpen) this.#lifecycle.disconnect(reasonCode, properties);
+    await this.closed;
+  }
+
+  destroy(): void {
+    this.#lifecycle.close(undefined);
+  }
+
   get #isDrained(): boolean {
-    return this.#outbox.isEmpty && (this.#link?.isIdle ?? true);
+    return this.#outbox.isEmpty && (this.#lifecycle.link?.isIdle ?? true);
   }
 
   #checkDrained(): void {
     if (this.#drainWaiters.length === 0 || !this.#isDrained) return;
     for (const waiter of this.#drainWaiters.splice(0)) waiter.resolve();
+  }
+
+  /** Whether somebody waits for what the server has to say, so that it must be listened to. */
+  get #awaitsAnswer(): boolean {
+    return this.#outbox.awaitsAnswer || this.#pings.awaitsAnswer || this.#reauthentication.awaitsAnswer;
   }
 
   #answered(): void {
@@ -559,12 +375,10 @@ class MqttClient implements Client {
   }
 
   #checkOpen(): void {
-    if (this.#state === 'closing' || this.#state === 'closed') {
-      throw new ConnectionClosedError('the client was ended');
-    }
+    if (!this.#lifecycle.isOpen) throw endedError();
   }
 
-  // ── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // Events.
 
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): this {
     this.#emitter.on(event, listener);
@@ -601,10 +415,6 @@ class MqttClient implements Client {
       throw error;
     });
   }
-}
-
-function lostError(error: Error): ConnectionClosedError {
-  return new ConnectionClosedError(`the connection was lost: ${error.message}`, undefined, error);
 }
 
 function authenticationError(error: Error): MqttError {

@@ -106,6 +106,9 @@ export function shakeHands(
   });
 }
 
+/** The largest of the packets that a client must send whatever happens: an acknowledgement with a Reason Code. */
+const acknowledgementBytes = 5;
+
 function faultOfConnack(connack: ConnackPacket, isVersion5: boolean, isCleanStart: boolean): MqttError | undefined {
   const { reasonCode, properties } = connack;
   if (reasonCode >= 0x80) {
@@ -119,6 +122,12 @@ function faultOfConnack(connack: ConnackPacket, isVersion5: boolean, isCleanStar
       'CONNACK with Session Present after Clean Start',
       ReasonCode.protocolError,
       'MQTT-3.2.2-2',
+    );
+  }
+  const { maximumPacketSize } = properties ?? {};
+  if (maximumPacketSize !== undefined && maximumPacketSize < acknowledgementBytes) {
+    return new ProtocolError(
+      `CONNACK with a Maximum Packet Size of ${maximumPacketSize}: not even acknowledgements fit`,
     );
   }
   return undefined;

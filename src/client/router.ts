@@ -12,7 +12,7 @@ const claimMs = 5_000;
 export interface RouterEvents {
   hasListener(): boolean;
   tell(message: IncomingMessage): void;
-  failed(error: unknown): void;
+  handlerFailed(error: unknown): void;
 }
 
 export class MessageRouter {
@@ -38,7 +38,7 @@ export class MessageRouter {
     this.#clock = clock;
     this.#events = events;
     this.#fallback =
-      fallback === undefined ? undefined : new CallbackConsumer(flow, fallback, (error) => events.failed(error));
+      fallback === undefined ? undefined : new CallbackConsumer(flow, fallback, (error) => events.handlerFailed(error));
   }
 
   deliver(message: IncomingMessage): void {

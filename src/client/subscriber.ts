@@ -1,7 +1,7 @@
 /** SUBSCRIBE and UNSUBSCRIBE as calls, and the subscriptions that come of them, across connections. */
 import type { Clock } from '../base/clock.ts';
 import type { SubackPacket, SubscriptionRequest, UnsubackPacket } from '../codec/packets.ts';
-import { ConnectionClosedError, OptionError, RefusedError } from '../protocol/errors.ts';
+import { type MqttError, OptionError, RefusedError } from '../protocol/errors.ts';
 import { PacketType } from '../protocol/packet-types.ts';
 import type { PropertiesOf } from '../protocol/properties.ts';
 import { ReasonCode, reasonCodeName } from '../protocol/reason-codes.ts';
@@ -101,8 +101,7 @@ export class Subscriber implements SubscriptionOwner {
   /** Unsubscribes when nobody waits for the outcome. */
   #leave(subscription: ActiveSubscription): void {
     subscription.unsubscribe().catch((error: Error) => {
-      // With the connection the subscription is gone, or will be made no more.
-      if (!(error instanceof ConnectionClosedError)) this.#parts.failed(error);
+      if (!isEnd(error)) this.#parts.failed(error);
     });
   }
 
@@ -162,7 +161,7 @@ export class Subscriber implements SubscriptionOwner {
       const request = new OutgoingSubscribe(requests, subscription.properties, (error, suback) => {
         subscription.isAsking = false;
         if (suback === undefined) {
-          if (!(error instanceof ConnectionClosedError)) failed(error!);
+          if (!isEnd(error!)) failed(error!);
           return;
         }
         const refused = this.#granted(subscription, suback);
@@ -187,6 +186,12 @@ export class Subscriber implements SubscriptionOwner {
       subscription.finish(error);
     }
   }
+}
+
+/** Whether this is only the end of the client, with which all subscriptions end. */
+function isEnd(error: Error): boolean {
+  const { code } = error as Partial<MqttError>;
+  return code === 'MQTT_ERR_CONNECTION_CLOSED' || code === 'MQTT_ERR_ABORTED';
 }
 
 function requestsOf(topicFilters: readonly string[], options: SubscribeOptions): SubscriptionRequest[] {
