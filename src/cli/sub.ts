@@ -1,0 +1,20 @@
+/** `clearwing sub`, also as `mosquitto_sub`: subscribes and prints what comes. */
+import { printEnding } from './client/client-connection.ts';
+import { startCommand } from './client/command-start.ts';
+import { exitStatus } from './client/exit-status.ts';
+import { StandardOutput } from './client/standard-output.ts';
+import { SubscriberRun } from './client/subscriber-run.ts';
+
+/** Runs the command and resolves with its exit status. */
+export async function main(args: readonly string[], invokedAs: string): Promise<number> {
+  const started = startCommand('sub', args, invokedAs);
+  if (typeof started === 'number') return started;
+  if (started.settings.skipRetained && started.settings.retainedOnly) {
+    process.stderr.write("\nError: Combining '-R' and '--retained-only' makes no sense.\n");
+    return exitStatus.failure;
+  }
+  const output = new StandardOutput(process.stdout);
+  const ending = await new SubscriberRun(started, output).run();
+  await output.finish();
+  return printEnding(ending, started.settings);
+}
