@@ -7,6 +7,7 @@
  * Here, and only here, the versions' ways are made one: Clean Session 1 of 3.1 and 3.1.1 is Clean Start with Session Expiry Interval 0,
  * Clean Session 0 is a Session that never expires.
  */
+import { connectReturnCode } from '../codec/index.ts';
 import type { ConnectPacket } from '../codec/packets.ts';
 import { InboundTopicAliases, OutboundTopicAliases } from '../exchange/topic-aliases.ts';
 import { PacketType } from '../protocol/packet-types.ts';
@@ -89,7 +90,8 @@ export function refuse(connection: Connection, reasonCode: ReasonCode, why: stri
     }: ${reasonCodeName(reasonCode)} (${why}).`,
   );
   if (context.logsPackets) {
-    context.log.write('debug', `Sending CONNACK to ${connection.name} (0, ${reasonCode})`);
+    const code = connection.version === 5 ? reasonCode : connectReturnCode(reasonCode);
+    context.log.write('debug', `Sending CONNACK to ${connection.transport.peer.address} (0, ${code})`);
   }
   connection.send({
     type: PacketType.CONNACK,

@@ -8,7 +8,7 @@
  */
 import { AssertionError } from '../base/assert.ts';
 import { WheelTimer } from '../base/timer-wheel.ts';
-import { encodeAcknowledge, encodePacket, PacketFramer } from '../codec/index.ts';
+import { connectReturnCode, encodeAcknowledge, encodePacket, PacketFramer, peekProtocolLevel } from '../codec/index.ts';
 import type { Packet, PublishAcknowledgeType, WillMessage } from '../codec/packets.ts';
 import type { InboundTopicAliases, OutboundTopicAliases } from '../exchange/topic-aliases.ts';
 import { MalformedPacketError, MqttError, PacketTooLargeError } from '../protocol/errors.ts';
@@ -86,6 +86,8 @@ export class Connection {
     transport.start({
       data: (chunk) => this.receive(chunk),
       drain: () => this.#drained(),
+      // At once, not after the transport has closed: what is published from now on is for an absent client.
+      end: () => this.finish(`Client ${this.name} closed its connection`, true),
       close: (error) => this.#transportClosed(error),
     });
   }
@@ -376,7 +378,7 @@ export class Connection {
     if (this.state !== 'closing') {
       this.relay.abandon();
       this.#detach(
-        error === undefined
+        error === undefined || isReset(error)
           ? `Client ${this.name} closed its connection`
           : `Client ${this.name} closed its connection: ${error.message}`,
         true,
@@ -450,9 +452,21 @@ export class Connection {
     });
   }
 
-  /** A CONNECT that could not be read is answered only if the reason is the version, or the client is known to speak MQTT 5. [MQTT-3.1.2-2] */
+  /** A CONNECT that could not be read is answered if its sender would understand the answer. [MQTT-3.1.2-2] [MQTT-4.13.1-1] */
   #refuseConnect(reasonCode: ReasonCode): void {
-    if (reasonCode !== ReasonCode.unsupportedProtocolVersion && this.version !== 5) return;
+    const { bytes, packetStart, bodyStart, end } = this.framer;
+    const level = bytes[packetStart] === PacketType.CONNECT << 4 ? peekProtocolLevel(bytes, bodyStart, end) : undefined;
+    if (level === undefined) return;
+    const isUnknown = reasonCode === ReasonCode.unsupportedProtocolVersion;
+    if (!isUnknown && level !== 5) return;
+    if (level === 5) this.version = 5;
+    const { log, logsPackets } = this.context;
+    const { address } = this.transport.peer;
+    if (isUnknown) log.write('information', `Invalid protocol version ${level & 0x7f} in CONNECT from ${address}.`);
+    if (logsPackets) {
+      const code = this.version === 5 ? reasonCode : connectReturnCode(reasonCode);
+      log.write('debug', `Sending CONNACK to ${address} (0, ${code})`);
+    }
     this.send({ type: PacketType.CONNACK, sessionPresent: false, reasonCode, properties: undefined });
   }
 
@@ -526,6 +540,12 @@ class ConnectionWatchdog extends WheelTimer {
   override onExpire(): void {
     this.#connection.watchdogExpired();
   }
+}
+
+/** The usual ways for a peer to be gone without a goodbye. */
+function isReset(error: Error): boolean {
+  const { code } = error as { code?: string };
+  return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 function withoutProblemInformation(packet: Packet): Packet {

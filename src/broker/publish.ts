@@ -229,8 +229,11 @@ function topicOf(connection: Connection, packet: PublishPacket): string {
   return connection.inboundAliases.resolve(packet.topicName, alias);
 }
 
-/** What CONNACK said is not supported must not be used. [MQTT-3.2.2-11] [MQTT-3.2.2-14] */
+/** What CONNACK said is not supported must not be used [MQTT-3.2.2-11] [MQTT-3.2.2-14], nor what only servers may send. */
 function checkCapabilities(connection: Connection, packet: PublishPacket): void {
+  if (packet.properties?.subscriptionIdentifiers !== undefined) {
+    throw new ProtocolError('Subscription Identifier in PUBLISH from a client', undefined, 'MQTT-3.3.4-6');
+  }
   if (packet.qos > connection.listener.settings.maxQos) {
     throw new ProtocolError(
       `QoS ${packet.qos} in PUBLISH; this listener allows up to ${connection.listener.settings.maxQos}`,

@@ -27,6 +27,11 @@ const returnCodeByReasonCode = new Map<number, number>([
 ]);
 const serverUnavailableReturnCode = 3;
 
+/** The Connect Return Code, 0–5, that stands for a Reason Code in 3.1 and 3.1.1. [MQTT311 §3.2.2.3] */
+export function connectReturnCode(reasonCode: number): number {
+  return returnCodeByReasonCode.get(reasonCode) ?? serverUnavailableReturnCode;
+}
+
 export function decodeConnack(reader: PacketReader): ConnackPacket {
   const isVersion5 = reader.version === 5;
   const flags = reader.readUint8();
@@ -76,6 +81,6 @@ export function encodeConnack(writer: ByteWriter, packet: ConnackPacket, version
     writer.writeUint8(packet.reasonCode);
     writeProperties(writer, packet.properties, propertiesSize(packet.properties, 'CONNACK'));
   } else {
-    writer.writeUint8(returnCodeByReasonCode.get(packet.reasonCode) ?? serverUnavailableReturnCode);
+    writer.writeUint8(connectReturnCode(packet.reasonCode));
   }
 }

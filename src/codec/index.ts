@@ -37,6 +37,7 @@ import {
   unsubscribeBodySize,
 } from './unsubscribe.ts';
 
+export { connectReturnCode } from './connack.ts';
 export { peekProtocolLevel } from './connect.ts';
 export { packetTypeName } from './fixed-header.ts';
 export { PacketFramer, packetSizeMax } from './framer.ts';

@@ -15,6 +15,8 @@ export interface TransportHandlers {
   data(chunk: Uint8Array): void;
   /** A `write` that had returned false is done: more may be written. */
   drain(): void;
+  /** The peer will send nothing more, though it may still read. Transports that cannot tell call `close` only. */
+  end?(): void;
   /** Called once, last: the stream ended, with the error if there was one. */
   close(error: Error | undefined): void;
 }

@@ -30,7 +30,10 @@ export class SocketTransport implements Transport {
       this.#isClosed = true;
       this.#handlers?.close(this.#error);
     });
-    socket.on('end', () => this.#linger());
+    socket.on('end', () => {
+      this.#linger();
+      this.#handlers?.end?.();
+    });
   }
 
   get bufferedBytes(): number {
