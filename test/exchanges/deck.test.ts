@@ -246,7 +246,8 @@ describe('broker -d', () => {
         },
       });
       const [command, ...args] = commandLine(brokerUnderTest, 'broker');
-      const started = await run(command, [...args, '-c', `${host.directory}/daemon.conf`, '-d']);
+      const daemonArgs = [...args, '-c', `${host.directory}/daemon.conf`, '-d'];
+      const started = await run(command as string, daemonArgs, { timeoutMs: 20_000 });
       expect(started.status).toBe(0);
       const pid = await until(() => readPid(`${host.directory}/daemon.pid`), 'the pid file');
       try {

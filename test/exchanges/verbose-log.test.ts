@@ -28,19 +28,22 @@ import { testPatienceMs } from '../support/suite.ts';
 
 /** The parts of a line that differ from run to run, and the name of the program, are replaced. */
 function normalise(broker: BrokerProcess): string[] {
-  return broker
-    .log()
-    .filter((line) => !/should not be run as root/.test(line))
-    .map((line) =>
-      line
-        .replace(/^\d{10}: /, 'STAMP: ')
-        .replace(/(mosquitto|clearwing) version \S+ (starting|running|terminating)/i, 'BROKER $2')
-        .replaceAll(broker.directory, 'DIRECTORY')
-        .replaceAll(String(broker.port), 'PORT')
-        .replaceAll(String(broker.wsPort), 'WSPORT')
-        .replace(/(127\.0\.0\.1|::1):\d{4,5}/, '$1:CLIENTPORT')
-        .replace(/auto-[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}/, 'auto-UUID'),
-    );
+  return (
+    broker
+      .log()
+      // The second points at mosquitto's web site.
+      .filter((line) => !/should not be run as root|For more details see http/.test(line))
+      .map((line) =>
+        line
+          .replace(/^\d{10}: /, 'STAMP: ')
+          .replace(/(mosquitto|clearwing) version \S+ (starting|running|terminating)/i, 'BROKER $2')
+          .replaceAll(broker.directory, 'DIRECTORY')
+          .replaceAll(String(broker.port), 'PORT')
+          .replaceAll(String(broker.wsPort), 'WSPORT')
+          .replace(/(127\.0\.0\.1|::1):\d{4,5}/, '$1:CLIENTPORT')
+          .replace(/auto-[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}/, 'auto-UUID'),
+      )
+  );
 }
 
 /** Lets both brokers live through the same and gives their logs. */

@@ -54,6 +54,8 @@ export interface BrokerProcess {
   /** Resolves with the first line (from line `from` on) that matches. */
   waitForLog(pattern: RegExp, from?: number, patienceMs?: number): Promise<string>;
   signal(name: NodeJS.Signals): void;
+  /** Resolves with the exit status once the process has ended by itself or by a signal. */
+  readonly ended: Promise<number | null>;
   /** Resident memory in bytes, from /proc. */
   residentBytes(): number;
   /** Ends the process and resolves with its exit status (null if a signal ended it). */
@@ -183,6 +185,7 @@ async function startOnce(options: BrokerProcessOptions): Promise<BrokerProcess |
         says,
       ),
     signal: (name) => child.kill(name),
+    ended: child.finished.then((result) => result.status),
     residentBytes: () => residentBytes(child.pid),
     stop: (signal) => stop(child, directory, signal),
   };

@@ -1,5 +1,6 @@
 /** Runs programs the way a shell would: arguments, standard input, both outputs, exit status. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { afterAll } from 'vitest';
 import { defaultPatienceMs, until } from './until.ts';
 
 export interface RunOptions {
@@ -45,9 +46,11 @@ export interface RunningCommand {
 
 const running = new Set<ChildProcess>();
 // A test that fails half-way must not leave its programs behind.
-process.on('exit', () => {
+const killAll = () => {
   for (const child of running) child.kill('SIGKILL');
-});
+};
+afterAll(killAll);
+process.on('exit', killAll);
 
 /** Starts a program and does not wait for it. */
 export function start(command: string, args: readonly string[], options: RunOptions = {}): RunningCommand {
