@@ -103,6 +103,7 @@ export function receivePuback(connection: Connection, packetIdentifier: number):
   const session = connection.session as Session;
   const delivery = session.outbound.puback(packetIdentifier);
   if (delivery !== undefined) session.delivered(delivery);
+  else forbidMismatch(session, 'PUBACK', packetIdentifier);
 }
 
 export function receivePubrec(connection: Connection, packetIdentifier: number, reasonCode: number): void {
@@ -113,9 +114,10 @@ export function receivePubrec(connection: Connection, packetIdentifier: number, 
     connection.sendPubrel(packetIdentifier);
   } else if (outcome === 'ended') {
     if (delivery !== undefined) session.delivered(delivery);
-  } else if (isFailure(reasonCode)) {
-    // Nothing is known of it on either side. [MQTT 5.0 §4.3.3]
-  } else {
+  } else if (delivery !== undefined) {
+    forbidMismatch(session, 'PUBREC', packetIdentifier);
+  } else if (!isFailure(reasonCode)) {
+    // Nothing is known of it here, so the client is to forget it, too. [MQTT 5.0 §4.3.3]
     connection.sendAcknowledge(
       PacketType.PUBREL,
       packetIdentifier,
@@ -128,6 +130,16 @@ export function receivePubcomp(connection: Connection, packetIdentifier: number)
   const session = connection.session as Session;
   const delivery = session.outbound.pubcomp(packetIdentifier);
   if (delivery !== undefined) session.delivered(delivery);
+  else forbidMismatch(session, 'PUBCOMP', packetIdentifier);
+}
+
+/** An acknowledgement of unknown identifiers is let pass; one of the wrong kind is no way to go on. [MQTT 5.0 §4.3] */
+function forbidMismatch(session: Session, packetName: string, packetIdentifier: number): void {
+  const delivery = session.outbound.identifiers.get(packetIdentifier);
+  if (delivery === undefined) return;
+  throw new ProtocolError(
+    `${packetName} for Packet Identifier ${packetIdentifier}, a QoS ${delivery.qos} message that is ${delivery.state.replace('-', ' ')}`,
+  );
 }
 
 function decide(
