@@ -264,7 +264,7 @@ export class Lifecycle {
 
   readonly #onAbort = (): void => {
     const error = abortError(this.#options.given.signal!);
-    this.disconnect(ReasonCode.success, undefined);
+    if (this.#link !== undefined) this.disconnect(ReasonCode.success, undefined);
     this.close(error);
   };
 

@@ -13,7 +13,7 @@ export class Publisher {
   readonly #outbox: Outbox;
   readonly #version: ProtocolVersion;
   /** Checked last: most programs publish to the same topic again and again. */
-  #validTopicName = '';
+  #validTopicName: string | undefined;
 
   constructor(outbox: Outbox, version: ProtocolVersion) {
     this.#outbox = outbox;
