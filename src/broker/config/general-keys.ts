@@ -106,6 +106,7 @@ const behaviour: readonly KeyRow[] = [
     'setTcpNodelay',
     boolean,
     'Switch Nagle’s algorithm off. Writes are gathered anyway, so it would only delay them. Mosquitto’s default is false.',
+    { isReloadable: false },
   ),
   brokerKey(
     'general',
@@ -274,7 +275,7 @@ const access: readonly KeyRow[] = [
     scope: 'general',
     value: boolean,
     default: 'false',
-    isReloadable: false,
+    isReloadable: true,
     state: 'works',
     meaning:
       'Whether `allow_anonymous`, `password_file`, `acl_file`, `allow_zero_length_clientid` and `auto_id_prefix` belong to the listener above them instead of to all. Must stand before them; once true it stays so.',

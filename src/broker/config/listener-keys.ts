@@ -118,20 +118,20 @@ export const listenerKeys: readonly KeyRow[] = [
     'allowZeroLengthClientIdentifier',
     boolean,
     'Let MQTT 3.1.1 and 5.0 clients leave the Client Identifier to the broker.',
-    { group: 'access', scope: 'security', isReloadable: true },
+    { group: 'access', scope: 'security' },
   ),
   listenerKey(
     'auto_id_prefix',
     'autoIdPrefix',
     text('prefix'),
     'What Client Identifiers begin with that the broker assigns.',
-    { group: 'access', scope: 'security', isReloadable: true },
+    { group: 'access', scope: 'security' },
   ),
   listenerKey(
     'listener_auto_id_prefix',
     'autoIdPrefix',
     text('prefix'),
     'The same for the listener above, whatever `per_listener_settings` says.',
-    { group: 'access', isReloadable: true, origin: 'Mosquitto 2.1', default: 'as `auto_id_prefix`' },
+    { group: 'access', origin: 'Mosquitto 2.1', default: 'as `auto_id_prefix`' },
   ),
 ];
