@@ -24,6 +24,8 @@ import { type Log, silentLog } from './log.ts';
 import { Message, type MessageProperties } from './message.ts';
 import { type BrokerSettings, defaultListenerSettings, type ListenerSettings, resolveSettings } from './options.ts';
 import { OutputPool } from './output-buffer.ts';
+import { restoreState } from './persistence/restore.ts';
+import type { Store } from './persistence/store.ts';
 import { RetainedMessages } from './retained.ts';
 import { deliverAll } from './route-delivery.ts';
 import { type Route, Routes } from './routes.ts';
@@ -44,6 +46,8 @@ export interface CreateBrokerOptions {
   readonly log?: Log;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** Keeps persistent Sessions and retained messages beyond the process. Default: nothing does. */
+  readonly store?: Store;
   /** What `$SYS/broker/version` says. Default `clearwing`. */
   readonly version?: string;
 }
@@ -65,6 +69,7 @@ export class Broker {
   readonly #context: Context;
   readonly #status: StatusPublisher;
   #isClosing = false;
+  #isRestored = false;
 
   constructor(options: CreateBrokerOptions = {}) {
     const settings = resolveSettings(options.settings ?? {});
@@ -74,6 +79,7 @@ export class Broker {
       options.log ?? silentLog,
       options.authority ?? openAuthority,
       options.hooks ?? {},
+      options.store,
     );
     const listeners = options.listeners ?? [{ host: 'local' }];
     this.listeners = listeners.map((one, index) => new BrokerListener({ ...defaultListenerSettings, ...one }, index));
@@ -90,10 +96,19 @@ export class Broker {
     return this.listeners[0]?.port ?? 0;
   }
 
+  /** Brings back what the store holds; `listen` does it, too. Only the first call does anything. */
+  async restore(): Promise<void> {
+    const { store } = this.#context;
+    if (store === undefined || this.#isRestored) return;
+    this.#isRestored = true;
+    restoreState(this.#context, await store.load());
+  }
+
   /**
    * Opens all listeners. Rejects with the system's error (`EADDRINUSE`, `EACCES`, …) if one cannot be opened; none is open then.
    */
   async listen(): Promise<void> {
+    await this.restore();
     try {
       for (const listener of this.listeners) {
         await openSockets(listener, this.#context.settings, this.#context.log, (transport) =>
@@ -216,6 +231,7 @@ export class Broker {
     });
     context.wheel.stop();
     context.stopTimers();
+    await context.store?.close();
   }
 
   async #closeSockets(): Promise<void> {
@@ -241,6 +257,7 @@ class Context implements BrokerContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly hooks: BrokerHooks;
+  readonly store: Store | undefined;
   readonly wheel: TimerWheel;
   readonly counters = new Counters();
   readonly sessions: Sessions;
@@ -262,8 +279,16 @@ class Context implements BrokerContext {
     this.wireForms.clear();
   };
 
-  constructor(settings: BrokerSettings, clock: Clock, log: Log, authority: Authority, hooks: BrokerHooks) {
+  constructor(
+    settings: BrokerSettings,
+    clock: Clock,
+    log: Log,
+    authority: Authority,
+    hooks: BrokerHooks,
+    store: Store | undefined,
+  ) {
     this.settings = settings;
+    this.store = store;
     this.clock = clock;
     this.log = log;
     this.hooks = hooks;
@@ -290,6 +315,17 @@ class Context implements BrokerContext {
     const route = this.routes.of(message.topicName);
     deliverAll(this, route, message, publisher);
     return route;
+  }
+
+  #retain(message: Message): void {
+    const outcome = this.retained.update(message);
+    if (outcome === 'full') {
+      this.counters.retainedRefused++;
+      this.log.write('warning', `Retained message on '${message.topicName}' not kept: max_retained_messages reached.`);
+    } else if (this.store !== undefined && !message.topicName.startsWith('$SYS/')) {
+      if (outcome === 'stored') this.store.putRetained(message);
+      else this.store.deleteRetained(message.topicName);
+    }
   }
 
   mayStillPublish(message: Message): boolean {

@@ -124,7 +124,7 @@ function admitWill(
   if (packet.willMessage === undefined || context.authority.publishesAll) return open(connection, packet, answer);
   const topicName = listener.settings.mountPoint + packet.willMessage.topicName;
   const verdict = context.authority.mayPublish(identity, topicName, undefined);
-  const conclude = (code: ReasonCode): undefined => {
+  const conclude = (code: ReasonCode): Promise<void> | undefined => {
     if (connection.state !== 'authenticating') return undefined;
     if (isFailure(code)) return refuse(connection, code, `will topic '${packet.willMessage?.topicName}'`);
     return open(connection, packet, answer);
@@ -133,17 +133,22 @@ function admitWill(
 }
 
 /** Everything allows the client: it gets its Session, its CONNACK and what waited for it. */
-function open(connection: Connection, packet: ConnectPacket, answer: PropertiesOf<'CONNACK'>): undefined {
+function open(
+  connection: Connection,
+  packet: ConnectPacket,
+  answer: PropertiesOf<'CONNACK'>,
+): Promise<void> | undefined {
   const { context, listener } = connection;
   const identity = connection.identity as ClientIdentity;
   const { settings } = context;
   const isV5 = packet.protocolVersion === 5;
 
   let session = context.sessions.get(identity.clientIdentifier);
-  if (session?.connection !== undefined) {
-    noteTakeOver(context, session, connection);
+  const former = session?.connection ?? session?.claimant;
+  if (session !== undefined && former !== undefined) {
+    noteTakeOver(context, former, connection);
     // With a Clean Start the Session ends here, and so must its delayed will wait no longer. [MQTT-3.1.4-3]
-    session.connection.disconnect(
+    former.disconnect(
       ReasonCode.sessionTakenOver,
       `Client ${identity.clientIdentifier} already connected, closing old connection`,
     );
@@ -168,31 +173,46 @@ function open(connection: Connection, packet: ConnectPacket, answer: PropertiesO
 
   const inflightMax = settings.maxInflightMessages || packetIdentifierMax;
   resumed.inbound.receiveMaximum = isV5 ? inflightMax : packetIdentifierMax;
-  connection.willMessage = packet.willMessage;
+  if (packet.willMessage !== undefined) {
+    const topicName = listener.settings.mountPoint + packet.willMessage.topicName;
+    connection.willMessage = { ...packet.willMessage, topicName };
+  }
   if (isV5) {
     connection.inboundAliases = new InboundTopicAliases(listener.settings.maxTopicAlias);
     const aliasMaximum = packet.properties?.topicAliasMaximum ?? 0;
     if (aliasMaximum > 0) connection.outboundAliases = new OutboundTopicAliases(aliasMaximum);
   }
   connection.opened(resumed, answer.serverKeepAlive ?? packet.keepAlive);
-  resumed.connection = connection;
+  resumed.claimant = connection;
+  const staged = context.store?.stagedCount;
+  resumed.record(connection.willMessage, 0);
   context.counters.clientsConnected++;
   context.counters.connectionsAccepted++;
   logConnected(connection, packet);
 
-  if (context.logsPackets) {
-    context.log.write('debug', `Sending CONNACK to ${connection.name} (${sessionPresent ? 1 : 0}, 0)`);
-  }
-  connection.send({
-    type: PacketType.CONNACK,
-    sessionPresent,
-    reasonCode: ReasonCode.success,
-    properties: isV5 ? { ...capabilities(connection, inflightMax), ...answer } : undefined,
+  const welcome = (): void => {
+    if (context.logsPackets) {
+      context.log.write('debug', `Sending CONNACK to ${connection.name} (${sessionPresent ? 1 : 0}, 0)`);
+    }
+    connection.send({
+      type: PacketType.CONNACK,
+      sessionPresent,
+      reasonCode: ReasonCode.success,
+      properties: isV5 ? { ...capabilities(connection, inflightMax), ...answer } : undefined,
+    });
+    const { onConnect } = context.hooks;
+    if (onConnect !== undefined) watch(context.log, onConnect.call(context.hooks, identity, sessionPresent));
+    resumed.attached(connection, Math.min(inflightMax, packet.properties?.receiveMaximum ?? packetIdentifierMax));
+  };
+  const { store } = context;
+  if (store === undefined || store.stagedCount === staged) return void welcome();
+  // The client may rely on its Session from CONNACK on, so the store must have it. Until then nothing more is read.
+  return new Promise((resolve) => {
+    store.whenSafe(() => {
+      if (connection.isOpen) welcome();
+      resolve();
+    });
   });
-  const { onConnect } = context.hooks;
-  if (onConnect !== undefined) watch(context.log, onConnect.call(context.hooks, identity, sessionPresent));
-  const receiveMaximum = Math.min(inflightMax, packet.properties?.receiveMaximum ?? packetIdentifierMax);
-  resumed.attached(connection, receiveMaximum);
 }
 
 /** What a CONNACK says of this server; what is as the specification's default is left out. [MQTT 5.0 §3.2.2.3] */

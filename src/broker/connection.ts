@@ -27,9 +27,9 @@ import type { BrokerListener } from './listener.ts';
 import type { Message } from './message.ts';
 import { packetSizeLimit } from './options.ts';
 import type { OutputBuffer } from './output-buffer.ts';
+import type { Store } from './persistence/store.ts';
 import { QosZeroRelay } from './relay.ts';
 import type { Session } from './session.ts';
-import { scheduleWill } from './will.ts';
 import { encodeMessage, identifierOffset } from './wire-forms.ts';
 
 export type ConnectionState = 'awaiting-connect' | 'authenticating' | 'open' | 'closing' | 'closed';
@@ -69,6 +69,8 @@ export class Connection {
   #isCongested = false;
   /** A handler is at work: packets wait in the framer. */
   #isSuspended = false;
+  /** Acknowledgements that wait for the store. */
+  #waitingForStore = 0;
   #lastReceivedAt: number;
   readonly #watchdog: ConnectionWatchdog;
 
@@ -236,6 +238,35 @@ export class Connection {
     if (this.context.logsPackets) this.#logAcknowledge(type, packetIdentifier, reasonCode);
   }
 
+  /**
+   * `sendAcknowledge` once what it promises is safe in the store: at once if nothing was staged since `staged` and no earlier acknowledgement
+   * of this connection waits. [MQTT-4.6.0-2]
+   */
+  acknowledgeWhenSafe(
+    type: PublishAcknowledgeType,
+    packetIdentifier: number,
+    reasonCode: ReasonCode,
+    properties: PropertiesOf<'PUBACK'> | undefined,
+    staged: number | undefined,
+  ): void {
+    const { store } = this.context;
+    const isUntouched = staged === undefined || staged === store?.stagedCount;
+    if (store === undefined || (isUntouched && this.#waitingForStore === 0)) {
+      this.sendAcknowledge(type, packetIdentifier, reasonCode, properties);
+      return;
+    }
+    this.whenSafe(store, () => this.sendAcknowledge(type, packetIdentifier, reasonCode, properties));
+  }
+
+  /** Sends something once the store is safe, in the order of the calls; not at all if the connection ends before. */
+  whenSafe(store: Store, send: () => void): void {
+    this.#waitingForStore++;
+    store.whenSafe(() => {
+      this.#waitingForStore--;
+      if (this.state !== 'closing' && this.state !== 'closed') send();
+    });
+  }
+
   sendPubrel(packetIdentifier: number): void {
     this.sendAcknowledge(PacketType.PUBREL, packetIdentifier, ReasonCode.success);
   }
@@ -398,15 +429,12 @@ export class Connection {
     context.wheel.cancel(this.#watchdog);
     const isLogged = session === undefined || context.settings.connectionMessages;
     if (isLogged && line !== '') context.log.write('notice', `${line}.`);
-    if (session === undefined || session.connection !== this) return;
+    if (session === undefined || (session.connection !== this && session.claimant !== this)) return;
     context.counters.clientsConnected--;
     session.detached();
     const will = this.willMessage;
     this.willMessage = undefined;
-    if (will !== undefined && publishesWill) {
-      scheduleWill(context, session, will, this.listener.settings.mountPoint + will.topicName);
-    }
-    context.sessions.leave(session);
+    context.sessions.leave(session, publishesWill ? will : undefined);
     if (identity !== undefined && context.hooks.onDisconnect !== undefined) {
       watch(context.log, context.hooks.onDisconnect(identity, line));
     }

@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 import type { Message } from './message.ts';
 import type { BrokerSettings } from './options.ts';
 import type { OutputPool } from './output-buffer.ts';
+import type { Store } from './persistence/store.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Route, Routes } from './routes.ts';
 import type { Session } from './session.ts';
@@ -29,6 +30,8 @@ export interface BrokerContext {
   readonly sessions: Sessions;
   readonly routes: Routes;
   readonly retained: RetainedMessages;
+  /** Where persistent Sessions and retained messages are kept; undefined if nothing outlives the process. */
+  readonly store: Store | undefined;
   readonly wireForms: WireForms;
   readonly outputPool: OutputPool;
   readonly connections: Set<Connection>;

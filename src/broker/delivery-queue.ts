@@ -54,14 +54,18 @@ export class DeliveryQueue {
     return delivery;
   }
 
-  /** Takes out what has expired; returns how many. `now` is in milliseconds since the epoch. */
-  removeExpired(now: number): number {
-    if (now < this.#firstExpiry) return 0;
-    const waiting = this.entries();
-    const alive = waiting.filter(({ message }) => message.expiresAt === 0 || message.expiresAt > now);
+  /** Takes out, and returns, what has expired. `now` is in milliseconds since the epoch. */
+  removeExpired(now: number): Delivery[] {
+    if (now < this.#firstExpiry) return [];
+    const expired: Delivery[] = [];
+    const alive: Delivery[] = [];
+    for (const delivery of this.entries()) {
+      const { expiresAt } = delivery.message;
+      (expiresAt === 0 || expiresAt > now ? alive : expired).push(delivery);
+    }
     this.clear();
     for (const delivery of alive) this.add(delivery, { maxQueuedMessages: 0, maxQueuedBytes: 0 });
-    return waiting.length - alive.length;
+    return expired;
   }
 
   /** Everything waiting, oldest first. */

@@ -13,6 +13,8 @@ export class Delivery implements OutboundEntry {
   readonly subscriptionIdentifiers: readonly number[] | undefined;
   packetIdentifier: number;
   state: OutboundState;
+  /** Its place in the store's order of this Session; 0 if it is not stored. */
+  position: number;
 
   constructor(message: Message, qos: QoS, retain: boolean, subscriptionIdentifiers: readonly number[] | undefined) {
     this.message = message;
@@ -21,5 +23,6 @@ export class Delivery implements OutboundEntry {
     this.subscriptionIdentifiers = subscriptionIdentifiers;
     this.packetIdentifier = 0;
     this.state = 'idle';
+    this.position = 0;
   }
 }

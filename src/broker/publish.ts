@@ -93,9 +93,11 @@ export function receivePubrel(connection: Connection, packet: AcknowledgePacket)
     return;
   }
   session.inboundBytes -= message.payload.length;
+  const staged = context.store?.stagedCount;
+  session.store?.deleteInbound(session.clientIdentifier, packet.packetIdentifier);
   // A message that its hook dropped is kept as a mark, so that its identifier lives through the exchange.
   if (message.topicName !== '') context.publish(message, session);
-  connection.sendAcknowledge(PacketType.PUBCOMP, packet.packetIdentifier, ReasonCode.success);
+  connection.acknowledgeWhenSafe(PacketType.PUBCOMP, packet.packetIdentifier, ReasonCode.success, undefined, staged);
 }
 
 /** A PUBACK came in, by identifier alone: the commonest packet at QoS 1. */
@@ -111,7 +113,10 @@ export function receivePubrec(connection: Connection, packetIdentifier: number, 
   const delivery = session.outbound.identifiers.get(packetIdentifier);
   const outcome = session.outbound.pubrec(packetIdentifier, reasonCode);
   if (outcome === 'release') {
-    connection.sendPubrel(packetIdentifier);
+    const staged = connection.context.store?.stagedCount;
+    if (delivery !== undefined) session.released(delivery);
+    // A PUBREL that the store knows nothing of would be followed by the message itself after a crash.
+    connection.acknowledgeWhenSafe(PacketType.PUBREL, packetIdentifier, ReasonCode.success, undefined, staged);
   } else if (outcome === 'ended') {
     if (delivery !== undefined) session.delivered(delivery);
   } else if (delivery !== undefined) {
@@ -176,6 +181,7 @@ function admit(connection: Connection, packet: PublishPacket, topicName: string)
 function accept(connection: Connection, packet: PublishPacket, message: Message | undefined): void {
   const { context } = connection;
   const session = connection.session as Session;
+  const staged = context.store?.stagedCount;
   if (packet.qos === 2) {
     if (session.inboundBytes + packet.payload.length > unreleasedBytesMax && session.inbound.count > 0) {
       throw new ProtocolError(
@@ -186,12 +192,14 @@ function accept(connection: Connection, packet: PublishPacket, message: Message 
     const kept = message ?? droppedMark;
     session.inbound.begin(packet.packetIdentifier, kept);
     session.inboundBytes += kept.payload.length;
-    acknowledge(connection, packet, ReasonCode.success);
+    session.store?.putInbound(session.clientIdentifier, { packetIdentifier: packet.packetIdentifier, message: kept });
+    acknowledge(connection, packet, ReasonCode.success, undefined, staged);
     return;
   }
   const route = message === undefined ? undefined : context.publish(message, session);
   if (packet.qos === 1) {
-    acknowledge(connection, packet, route?.isEmpty === true ? ReasonCode.noMatchingSubscribers : ReasonCode.success);
+    const reasonCode = route?.isEmpty === true ? ReasonCode.noMatchingSubscribers : ReasonCode.success;
+    acknowledge(connection, packet, reasonCode, undefined, staged);
   }
 }
 
@@ -214,18 +222,19 @@ function refuse(
   acknowledge(connection, packet, reasonCode, why);
 }
 
-function acknowledge(connection: Connection, packet: PublishPacket, reasonCode: ReasonCode, why?: string): void {
+/** @param staged the store's count before the packet was handled, if there is a store and the packet may have changed something in it */
+function acknowledge(
+  connection: Connection,
+  packet: PublishPacket,
+  reasonCode: ReasonCode,
+  why?: string,
+  staged?: number,
+): void {
   if (packet.qos === 0) return;
-  const properties =
-    why !== undefined && connection.version === 5 && connection.wantsProblemInformation
-      ? { reasonString: why }
-      : undefined;
-  connection.sendAcknowledge(
-    packet.qos === 1 ? PacketType.PUBACK : PacketType.PUBREC,
-    packet.packetIdentifier,
-    reasonCode,
-    properties,
-  );
+  const type = packet.qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
+  const isExplained = why !== undefined && connection.version === 5 && connection.wantsProblemInformation;
+  const properties = isExplained ? { reasonString: why } : undefined;
+  connection.acknowledgeWhenSafe(type, packet.packetIdentifier, reasonCode, properties, staged);
 }
 
 function topicOf(connection: Connection, packet: PublishPacket): string {

@@ -5,6 +5,7 @@
  * else they queue; `drain` sends what waits, in this order: PUBLISH packets of an earlier connection, then the queue.
  */
 
+import type { WillMessage } from '../codec/packets.ts';
 import { InboundExchange } from '../exchange/inbound-exchange.ts';
 import { OutboundExchange } from '../exchange/outbound-exchange.ts';
 import { packetIdentifierMax, type QoS } from '../protocol/version.ts';
@@ -15,6 +16,7 @@ import { Delivery } from './delivery.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
 import { behindMessages } from './flow-control.ts';
 import { type Message, withOwnPayload } from './message.ts';
+import type { DeliveryRecord, Store } from './persistence/store.ts';
 import type { RetainedReplay } from './retained-replay.ts';
 import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './will.ts';
@@ -27,6 +29,8 @@ export class Session {
   /** Of the connection it has, or had last: access rules for absent clients are those. */
   identity: ClientIdentity;
   connection: Connection | undefined = undefined;
+  /** The connection that will have it once the store has taken note of it. */
+  claimant: Connection | undefined = undefined;
   /** Seconds the Session outlives its connection; 0 ends it with the connection. */
   expiryInterval = 0;
   /** By Topic Filter as the client gave it, `$share/…` included. */
@@ -46,6 +50,9 @@ export class Session {
   /** Deliveries that its clients have acknowledged: the pace it keeps. */
   acknowledgements = 0;
   #inflightBytes = 0;
+  /** Of the delivery stored last. */
+  #lastPosition = 0;
+  #isRecorded = false;
   readonly #context: BrokerContext;
 
   constructor(context: BrokerContext, identity: ClientIdentity) {
@@ -62,6 +69,64 @@ export class Session {
   /** Whether it lives on without a connection. */
   get isPersistent(): boolean {
     return this.expiryInterval > 0;
+  }
+
+  /** The store, if this Session is kept in one. */
+  get store(): Store | undefined {
+    return this.expiryInterval > 0 ? this.#context.store : undefined;
+  }
+
+  /** Stores the Session itself, without what hangs on it; nothing if it does not outlive its connection. */
+  record(will: WillMessage | undefined, willDueAt: number): void {
+    const { clientIdentifier, identity, expiryInterval, expiresAt, store } = this;
+    if (store === undefined) {
+      this.unrecord();
+      return;
+    }
+    this.#isRecorded = true;
+    store.putSession({
+      clientIdentifier,
+      username: identity.username,
+      listenerIndex: identity.listenerIndex,
+      expiryInterval,
+      expiresAt,
+      will,
+      willDueAt,
+    });
+  }
+
+  /** Takes the Session, and all that hangs on it, out of the store. */
+  unrecord(): void {
+    if (!this.#isRecorded) return;
+    this.#isRecorded = false;
+    this.#context.store?.deleteSession(this.clientIdentifier);
+  }
+
+  /** The Session was found in the store. */
+  wasRecorded(): void {
+    this.#isRecorded = true;
+  }
+
+  /** Puts a delivery back as the store had it. */
+  restore(record: DeliveryRecord): void {
+    const { message, qos, retain, subscriptionIdentifiers, packetIdentifier, state, position } = record;
+    const delivery = new Delivery(message, qos, retain, subscriptionIdentifiers);
+    delivery.position = position;
+    this.#lastPosition = Math.max(this.#lastPosition, position);
+    if (packetIdentifier === 0) {
+      this.queue.add(delivery, { maxQueuedMessages: 0, maxQueuedBytes: 0 });
+      return;
+    }
+    delivery.packetIdentifier = packetIdentifier;
+    delivery.state = state;
+    this.outbound.restore(delivery);
+  }
+
+  /** A PUBREC came for one in flight: from now on it waits for PUBCOMP. */
+  released(delivery: Delivery): void {
+    if (delivery.position === 0) return;
+    const { clientIdentifier } = this;
+    this.store?.updateDelivery(clientIdentifier, delivery.position, delivery.packetIdentifier, delivery.state);
   }
 
   /**
@@ -104,12 +169,14 @@ export class Session {
       if (next === undefined) break;
       if (next.message.expiresAt !== 0 && next.message.expiresAt <= this.#context.clock.now()) {
         this.queue.shift();
+        this.#forget(next);
         this.#context.counters.messagesExpired++;
         continue;
       }
       if (next.qos !== 0 && !this.#maySend(next.message)) break;
       this.queue.shift();
       if (next.qos === 0) {
+        this.#forget(next);
         connection.sendPublish(next.message, 0, next.retain, false, 0, next.subscriptionIdentifiers);
       } else {
         this.#send(connection, next);
@@ -121,6 +188,7 @@ export class Session {
   /** A PUBACK or PUBCOMP ended a delivery, or a PUBREC refused it: there is room for another. */
   delivered(delivery: Delivery): void {
     this.acknowledgements++;
+    this.#forget(delivery);
     this.#inflightBytes -= delivery.message.payload.length;
     const { flow } = this.#context;
     if (this.queue.length <= behindMessages >> 2 && flow.isAwaited(this)) flow.release(this);
@@ -133,6 +201,7 @@ export class Session {
    */
   attached(connection: Connection, receiveMaximum: number): void {
     this.connection = connection;
+    this.claimant = undefined;
     this.#inflightBytes = 0;
     for (const released of this.outbound.connectionMade(receiveMaximum)) {
       this.#inflightBytes += released.message.payload.length;
@@ -144,6 +213,7 @@ export class Session {
   /** The connection is gone. */
   detached(): void {
     this.connection = undefined;
+    this.claimant = undefined;
     this.#context.flow.release(this);
     this.replays = undefined;
     this.inbound.connectionLost();
@@ -184,7 +254,42 @@ export class Session {
   #send(connection: Connection, delivery: Delivery): void {
     this.outbound.begin(delivery);
     this.#inflightBytes += delivery.message.payload.length;
-    this.#write(connection, delivery, false);
+    const { store } = this;
+    if (store === undefined) {
+      this.#write(connection, delivery, false);
+      return;
+    }
+    const { clientIdentifier } = this;
+    if (delivery.position === 0) this.#keep(store, delivery);
+    else store.updateDelivery(clientIdentifier, delivery.position, delivery.packetIdentifier, delivery.state);
+    if (delivery.qos === 1) {
+      this.#write(connection, delivery, false);
+      return;
+    }
+    // A crash between sending and storing would give its identifier to another message, and this one out twice.
+    store.whenSafe(() => {
+      if (this.connection === connection && this.outbound.isHeld(delivery)) this.#write(connection, delivery, false);
+    });
+  }
+
+  #keep(store: Store, delivery: Delivery): void {
+    const { message, qos, retain, subscriptionIdentifiers, packetIdentifier, state } = delivery;
+    const position = ++this.#lastPosition;
+    delivery.position = position;
+    store.putDelivery(this.clientIdentifier, {
+      position,
+      message,
+      qos,
+      retain,
+      subscriptionIdentifiers,
+      packetIdentifier,
+      state,
+    });
+  }
+
+  #forget(delivery: Delivery): void {
+    if (delivery.position !== 0) this.#context.store?.deleteDelivery(this.clientIdentifier, delivery.position);
+    delivery.position = 0;
   }
 
   #write(connection: Connection, delivery: Delivery, dup: boolean): void {
@@ -200,6 +305,7 @@ export class Session {
     // Too large for this client: as if it had been sent and acknowledged. [MQTT-3.1.2-25]
     this.#inflightBytes -= delivery.message.payload.length;
     this.outbound.abandon(delivery);
+    this.#forget(delivery);
   }
 
   #enqueue(delivery: Delivery): void {
@@ -207,11 +313,15 @@ export class Session {
     let outcome = this.queue.add(delivery, settings);
     if (outcome !== 'queued') {
       const expired = this.queue.removeExpired(this.#context.clock.now());
-      counters.messagesExpired += expired;
-      if (expired > 0) outcome = this.queue.add(delivery, settings);
+      for (const one of expired) this.#forget(one);
+      counters.messagesExpired += expired.length;
+      if (expired.length > 0) outcome = this.queue.add(delivery, settings);
     }
     if (this.connection !== undefined && this.queue.length >= behindMessages) this.#context.flow.note(this);
-    if (outcome === 'queued') return;
+    if (outcome === 'queued') {
+      if (this.store !== undefined) this.#keep(this.store, delivery);
+      return;
+    }
     counters.publishMessagesDropped++;
     if (outcome === 'too-many') counters.queueDroppedCount++;
     else counters.queueDroppedBytes++;

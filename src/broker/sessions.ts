@@ -1,9 +1,10 @@
 /** All Sessions by Client Identifier, and their ends. */
 import { WheelTimer } from '../base/timer-wheel.ts';
+import type { WillMessage } from '../codec/packets.ts';
 import type { ClientIdentity } from './auth.ts';
 import type { BrokerContext } from './context.ts';
 import { neverExpires, Session } from './session.ts';
-import { publishPendingWill } from './will.ts';
+import { publishPendingWill, scheduleWill } from './will.ts';
 
 class SessionExpiry extends WheelTimer {
   readonly #end: () => void;
@@ -43,8 +44,12 @@ export class Sessions {
     return session;
   }
 
-  /** The connection of a Session ended: it ends too, or its expiry starts to run. [MQTT-3.1.2-23] */
-  leave(session: Session): void {
+  /**
+   * The connection of a Session ended: the Session ends too, or its expiry starts to run. [MQTT-3.1.2-23]
+   * @param will what is to be published now or after its delay
+   */
+  leave(session: Session, will: WillMessage | undefined): void {
+    if (will !== undefined) scheduleWill(this.#context, session, will);
     if (session.expiryInterval === 0) {
       this.end(session);
       return;
@@ -52,8 +57,13 @@ export class Sessions {
     const { persistentClientExpiration } = this.#context.settings;
     let seconds = session.expiryInterval;
     if (persistentClientExpiration > 0) seconds = Math.min(seconds, persistentClientExpiration);
-    if (seconds === neverExpires) return;
-    session.expiresAt = this.#context.clock.now() + seconds * 1000;
+    if (seconds !== neverExpires) this.expireAt(session, this.#context.clock.now() + seconds * 1000);
+    session.record(session.pendingWill?.will, session.pendingWill?.dueAt ?? 0);
+  }
+
+  /** Ends an absent Session at that time, in milliseconds since the epoch, unless it is resumed before. */
+  expireAt(session: Session, expiresAt: number): void {
+    session.expiresAt = expiresAt;
     const expiry = new SessionExpiry(() => {
       this.#expiries.delete(session);
       this.#context.counters.clientsExpired++;
@@ -63,7 +73,7 @@ export class Sessions {
       this.end(session);
     });
     this.#expiries.set(session, expiry);
-    this.#context.wheel.schedule(expiry, seconds * 1000);
+    this.#context.wheel.schedule(expiry, Math.max(0, expiresAt - this.#context.clock.now()));
   }
 
   /** The client came back in time. */
@@ -84,6 +94,7 @@ export class Sessions {
     for (const subscription of session.subscriptions.values()) this.#context.routes.remove(subscription);
     session.subscriptions.clear();
     session.queue.clear();
+    session.unrecord();
     publishPendingWill(this.#context, session);
   }
 }

@@ -46,17 +46,16 @@ export function handleUnsubscribe(connection: Connection, packet: UnsubscribePac
     }
     session.subscriptions.delete(topicFilter);
     context.routes.remove(subscription);
+    session.store?.deleteSubscription(session.clientIdentifier, topicFilter);
     const { onUnsubscribe } = context.hooks;
     if (onUnsubscribe !== undefined)
       watch(context.log, onUnsubscribe.call(context.hooks, session.identity, topicFilter));
     return ReasonCode.success;
   });
-  if (context.logsPackets) context.log.write('debug', `Sending UNSUBACK to ${connection.name}`);
-  connection.send({
-    type: PacketType.UNSUBACK,
-    packetIdentifier: packet.packetIdentifier,
-    reasonCodes,
-    properties: undefined,
+  const { packetIdentifier } = packet;
+  whenStored(connection, () => {
+    if (context.logsPackets) context.log.write('debug', `Sending UNSUBACK to ${connection.name}`);
+    connection.send({ type: PacketType.UNSUBACK, packetIdentifier, reasonCodes, properties: undefined });
   });
 }
 
@@ -92,14 +91,19 @@ function answerSubscribe(connection: Connection, packet: SubscribePacket, examin
     else logSubscription(connection, one.request.topicFilter, reasonCode as QoS);
     reasonCodes.push(reasonCode);
   }
-  if (context.logsPackets) context.log.write('debug', `Sending SUBACK to ${connection.name}`);
-  connection.send({
-    type: PacketType.SUBACK,
-    packetIdentifier: packet.packetIdentifier,
-    reasonCodes,
-    properties: undefined,
+  const { packetIdentifier } = packet;
+  whenStored(connection, () => {
+    if (context.logsPackets) context.log.write('debug', `Sending SUBACK to ${connection.name}`);
+    connection.send({ type: PacketType.SUBACK, packetIdentifier, reasonCodes, properties: undefined });
+    for (const replay of replays) session.startReplay(replay);
   });
-  for (const replay of replays) session.startReplay(replay);
+}
+
+/** What a SUBACK or UNSUBACK promises to a persistent Session is in the store before it is said. */
+function whenStored(connection: Connection, say: () => void): void {
+  const store = connection.session?.store;
+  if (store === undefined) say();
+  else connection.whenSafe(store, say);
 }
 
 /** Makes or replaces one subscription [MQTT-3.8.4-3] and notes the retained messages it is to be sent. */
@@ -125,6 +129,15 @@ function subscribe(connection: Connection, one: Examined, identifier: number, re
   context.routes.add(subscription);
   if (former !== undefined) context.routes.remove(former);
   session.subscriptions.set(request.topicFilter, subscription);
+  session.store?.putSubscription(session.clientIdentifier, {
+    requestedFilter: request.topicFilter,
+    topicFilter: one.topicFilter,
+    shareName: one.shareName,
+    qos,
+    noLocal: request.noLocal,
+    retainAsPublished: request.retainAsPublished,
+    identifier,
+  });
   const { onSubscribe } = context.hooks;
   if (onSubscribe !== undefined) {
     watch(context.log, onSubscribe.call(context.hooks, session.identity, request.topicFilter, qos));

@@ -2,7 +2,6 @@
 
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
-import type { Session } from './session.ts';
 
 /** So many take-overs … */
 const takeOversMax = 3;
@@ -19,7 +18,7 @@ interface TakeOvers {
 const byBroker = new WeakMap<BrokerContext, Map<string, TakeOvers>>();
 
 /** A connection takes over a Session that another one still holds. */
-export function noteTakeOver(context: BrokerContext, session: Session, newcomer: Connection): void {
+export function noteTakeOver(context: BrokerContext, former: Connection, newcomer: Connection): void {
   context.counters.sessionTakeOvers++;
   let watched = byBroker.get(context);
   if (watched === undefined) {
@@ -27,7 +26,7 @@ export function noteTakeOver(context: BrokerContext, session: Session, newcomer:
     byBroker.set(context, watched);
   }
   const now = context.clock.monotonic();
-  const { clientIdentifier } = session;
+  const clientIdentifier = newcomer.name;
   const known = watched.get(clientIdentifier);
   if (known === undefined || now - known.since > windowMs) {
     if (watched.size >= watchedMax) watched.delete(watched.keys().next().value as string);
@@ -38,6 +37,6 @@ export function noteTakeOver(context: BrokerContext, session: Session, newcomer:
   if (known.count !== takeOversMax) return;
   context.log.write(
     'warning',
-    `Clients at ${session.connection?.peerName} and ${newcomer.peerName} keep taking over the Client Identifier '${clientIdentifier}' from each other; each client needs its own.`,
+    `Clients at ${former.peerName} and ${newcomer.peerName} keep taking over the Client Identifier '${clientIdentifier}' from each other; each client needs its own.`,
   );
 }

@@ -8,10 +8,15 @@ import type { Session } from './session.ts';
 
 /** A will that waits for its Will Delay Interval, or for the end of the Session if that comes first. */
 export class PendingWill extends WheelTimer {
+  readonly will: WillMessage;
+  /** Milliseconds since the epoch. */
+  readonly dueAt: number;
   readonly #publish: () => void;
 
-  constructor(publish: () => void) {
+  constructor(will: WillMessage, dueAt: number, publish: () => void) {
     super();
+    this.will = will;
+    this.dueAt = dueAt;
     this.#publish = publish;
   }
 
@@ -20,34 +25,26 @@ export class PendingWill extends WheelTimer {
   }
 }
 
-/** Publishes the will now. `topicName` already has the mount point before it. */
-export function publishWill(context: BrokerContext, session: Session, will: WillMessage, topicName: string): void {
-  const { willDelayInterval, messageExpiryInterval, ...properties } = will.properties ?? {};
-  const message = new Message(
-    topicName,
-    ownPayload(will.payload),
-    will.qos,
-    will.retain,
-    Object.keys(properties).length === 0 ? undefined : properties,
-    messageExpiryInterval === undefined ? 0 : context.clock.now() + messageExpiryInterval * 1000,
-    { clientIdentifier: session.clientIdentifier, username: session.identity.username },
-  );
-  context.publish(message, undefined);
+/** Publishes the will when its delay is over, unless the Session is resumed before. [MQTT-3.1.3-9] */
+export function scheduleWill(context: BrokerContext, session: Session, will: WillMessage): void {
+  const delay = Math.min(will.properties?.willDelayInterval ?? 0, session.expiryInterval);
+  waitWithWill(context, session, will, context.clock.now() + delay * 1000);
 }
 
-/** Publishes the will when its delay is over, unless the Session is resumed before. [MQTT-3.1.3-9] */
-export function scheduleWill(context: BrokerContext, session: Session, will: WillMessage, topicName: string): void {
-  const delay = Math.min(will.properties?.willDelayInterval ?? 0, session.expiryInterval);
-  if (delay === 0) {
-    publishWill(context, session, will, topicName);
+/** Publishes the will at that time, or now if it is past. `dueAt` is in milliseconds since the epoch. */
+export function waitWithWill(context: BrokerContext, session: Session, will: WillMessage, dueAt: number): void {
+  const delayMs = dueAt - context.clock.now();
+  if (delayMs <= 0) {
+    publishWill(context, session, will);
     return;
   }
-  const pending = new PendingWill(() => {
+  const pending = new PendingWill(will, dueAt, () => {
     session.pendingWill = undefined;
-    publishWill(context, session, will, topicName);
+    session.record(undefined, 0);
+    publishWill(context, session, will);
   });
   session.pendingWill = pending;
-  context.wheel.schedule(pending, delay * 1000);
+  context.wheel.schedule(pending, delayMs);
 }
 
 /** The Session ended: a will that was still waiting is due now. */
@@ -63,4 +60,19 @@ export function cancelPendingWill(context: BrokerContext, session: Session): voi
   if (session.pendingWill === undefined) return;
   context.wheel.cancel(session.pendingWill);
   session.pendingWill = undefined;
+}
+
+/** The will's topic already has the mount point before it. */
+function publishWill(context: BrokerContext, session: Session, will: WillMessage): void {
+  const { willDelayInterval, messageExpiryInterval, ...properties } = will.properties ?? {};
+  const message = new Message(
+    will.topicName,
+    ownPayload(will.payload),
+    will.qos,
+    will.retain,
+    Object.keys(properties).length === 0 ? undefined : properties,
+    messageExpiryInterval === undefined ? 0 : context.clock.now() + messageExpiryInterval * 1000,
+    { clientIdentifier: session.clientIdentifier, username: session.identity.username },
+  );
+  context.publish(message, undefined);
 }

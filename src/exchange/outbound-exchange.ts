@@ -100,7 +100,7 @@ export class OutboundExchange<E extends OutboundEntry> {
 
   /** Drops a message from the exchange whatever it waits for, e.g. because it can never be sent. */
   abandon(entry: E): void {
-    if (this.identifiers.get(entry.packetIdentifier) === entry) this.#end(entry);
+    if (this.isHeld(entry)) this.#end(entry);
   }
 
   /**
@@ -123,6 +123,11 @@ export class OutboundExchange<E extends OutboundEntry> {
     const entry = this.#resend.pop();
     if (entry !== undefined) this.#quota--;
     return entry;
+  }
+
+  /** Whether the exchange of this very entry is still going on. */
+  isHeld(entry: E): boolean {
+    return this.identifiers.get(entry.packetIdentifier) === entry;
   }
 
   /** Everything in flight, oldest first. */

@@ -1,0 +1,103 @@
+/**
+ * What outlives the broker's process, and when it is safe: the contract. `memory.ts` implements it for tests and simulations.
+ *
+ * The shape is a log of messages, each kept once however many Sessions wait for it, Sessions as records that refer to messages of the log,
+ * and the last message of each topic. Nothing is ever rewritten as a whole.
+ *
+ *     put… / delete…   staged at once, in order; visible to nobody
+ *     end of the turn  everything staged becomes one commit
+ *     whenSafe         called back when the commit that holds all that was staged before is safe
+ *
+ * An acknowledgement leaves the broker only from a `whenSafe`: it promises what is in the store. Only Sessions that outlive their connection
+ * are stored; QoS 0 and Clean Start traffic neither touches the store nor waits for it.
+ */
+import type { WillMessage } from '../../codec/packets.ts';
+import type { OutboundState } from '../../exchange/outbound-exchange.ts';
+import type { QoS } from '../../protocol/version.ts';
+import type { Message } from '../message.ts';
+
+/** A Session without what hangs on it. */
+export interface SessionRecord {
+  readonly clientIdentifier: string;
+  readonly username: string | undefined;
+  /** The listener it was last connected through, by position. */
+  readonly listenerIndex: number;
+  /** Seconds. */
+  readonly expiryInterval: number;
+  /** Milliseconds since the epoch at which it ends; 0 while it is connected or if it never does. */
+  readonly expiresAt: number;
+  /** The will of its connection, or one whose delay runs. Its topic has the mount point before it. */
+  readonly will: WillMessage | undefined;
+  /** Milliseconds since the epoch at which the will is due; 0 while it is connected. */
+  readonly willDueAt: number;
+}
+
+export interface SubscriptionRecord {
+  /** As the client gave it. */
+  readonly requestedFilter: string;
+  /** With the mount point, without `$share/name/`. */
+  readonly topicFilter: string;
+  readonly shareName: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly identifier: number;
+}
+
+/** A message on its way to one Session. */
+export interface DeliveryRecord {
+  /** Its place in the Session's order; rises from 1. */
+  readonly position: number;
+  /** The same object for all Sessions that wait for it: that is how the store knows to keep it once. */
+  readonly message: Message;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly subscriptionIdentifiers: readonly number[] | undefined;
+  /** 0 while it is queued. */
+  readonly packetIdentifier: number;
+  readonly state: OutboundState;
+}
+
+/** A QoS 2 message that waits for its PUBREL. */
+export interface InboundRecord {
+  readonly packetIdentifier: number;
+  readonly message: Message;
+}
+
+/** One Session with all that hangs on it, as `load` finds it. */
+export interface StoredSession {
+  readonly session: SessionRecord;
+  readonly subscriptions: readonly SubscriptionRecord[];
+  /** By position. */
+  readonly deliveries: readonly DeliveryRecord[];
+  readonly inbound: readonly InboundRecord[];
+}
+
+export interface StoredState {
+  readonly sessions: Iterable<StoredSession>;
+  readonly retained: Iterable<Message>;
+}
+
+export interface Store {
+  /** Grows with each thing staged: unchanged means that nothing was. */
+  readonly stagedCount: number;
+  /** What was committed before. Asked once, before anything is staged. */
+  load(): Promise<StoredState>;
+  putSession(record: SessionRecord): void;
+  /** Deletes the Session and everything that hangs on it. */
+  deleteSession(clientIdentifier: string): void;
+  putSubscription(clientIdentifier: string, record: SubscriptionRecord): void;
+  deleteSubscription(clientIdentifier: string, requestedFilter: string): void;
+  putDelivery(clientIdentifier: string, record: DeliveryRecord): void;
+  /** The delivery moved on: it has an identifier, or waits for the next acknowledgement. */
+  updateDelivery(clientIdentifier: string, position: number, packetIdentifier: number, state: OutboundState): void;
+  deleteDelivery(clientIdentifier: string, position: number): void;
+  putInbound(clientIdentifier: string, record: InboundRecord): void;
+  deleteInbound(clientIdentifier: string, packetIdentifier: number): void;
+  putRetained(message: Message): void;
+  deleteRetained(topicName: string): void;
+  /** Calls back, in the order of the calls, when all that was staged before is safe; at once if it is already. */
+  whenSafe(callback: () => void): void;
+  /** Commits what is staged and closes. */
+  close(): Promise<void>;
+}
