@@ -11,7 +11,8 @@ Sends mutated packets through the framer and the codec, then to a broker started
   --seed N               the same packets as another run with this seed (default: by the clock)
   --packets N            how many through the codec (default 1000000; 0: none)
   --broker-packets N     how many to a broker (default 200000; 0: none)
-  --broker HOST:PORT     to this broker, which must accept anonymous clients, and not to one of our own
+  --broker HOST:PORT     to this broker, which must accept anonymous clients, and not to one of our own;
+                         what it sends is not judged then
 `;
 
 function wholeNumber(name: string, text: string, maximum: number): number {
@@ -72,6 +73,7 @@ async function runBroker(
       ...target,
       seed,
       packets,
+      judgesAnswers: own !== undefined,
       onProgress: (count) => {
         if (count - lastShown < 20_000) return;
         lastShown = count;
