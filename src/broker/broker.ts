@@ -214,7 +214,7 @@ export class Broker {
     await this.#closeSockets();
     const everyone = [...context.connections];
     for (const connection of everyone) {
-      connection.disconnect(ReasonCode.serverShuttingDown, '', { forgoWill: true });
+      connection.disconnect(ReasonCode.serverShuttingDown, '');
     }
     await new Promise<void>((resolve) => {
       const deadline = context.clock.setTimer(context.settings.shutdownTimeout * 1000, () => {

@@ -352,20 +352,19 @@ export class Connection {
   }
 
   /**
-   * Ends the connection from our side. An MQTT 5 client is told the Reason Code; the will is published unless `forgoWill`.
+   * Ends the connection from our side. An MQTT 5 client is told the Reason Code; the will is published. [MQTT-3.1.2-8]
    * @param line what the log says, without the final period
    */
-  disconnect(reasonCode: ReasonCode, line: string, options: { forgoWill?: boolean; reasonString?: string } = {}): void {
+  disconnect(reasonCode: ReasonCode, line: string, reasonString?: string): void {
     if (this.state === 'closing' || this.state === 'closed') return;
     if (this.state === 'open' && this.version === 5) {
-      const { reasonString } = options;
       this.send({
         type: PacketType.DISCONNECT,
         reasonCode,
         properties: reasonString !== undefined && this.wantsProblemInformation ? { reasonString } : undefined,
       });
     }
-    this.#leave(line, options.forgoWill !== true);
+    this.#leave(line, true);
   }
 
   /** The client said DISCONNECT, or was refused: nothing more is to be said. */
@@ -475,9 +474,7 @@ export class Connection {
     const rule = error.rule === undefined ? '' : ` [${error.rule}]`;
     if (this.state === 'awaiting-connect') this.#refuseConnect(reasonCode);
     const who = this.identity === undefined ? this.peerName : this.name;
-    this.disconnect(reasonCode, `Client ${who} disconnected due to ${kind}: ${error.message}${rule}`, {
-      reasonString: error.message,
-    });
+    this.disconnect(reasonCode, `Client ${who} disconnected due to ${kind}: ${error.message}${rule}`, error.message);
   }
 
   /** A CONNECT that could not be read is answered if its sender would understand the answer. [MQTT-3.1.2-2] [MQTT-4.13.1-1] */

@@ -90,7 +90,7 @@ function conclude(connection: Connection, answer: AuthenticationAnswer): Promise
     connection.disconnect(
       reasonCode,
       `Client ${connection.name} disconnected, re-authentication failed`,
-      answer.reasonString === undefined ? {} : { reasonString: answer.reasonString },
+      answer.reasonString,
     );
     return undefined;
   }
