@@ -226,11 +226,12 @@ class MqttClient implements Client {
   }
 
   #closed(reason: Error, error: Error | undefined): void {
+    // First of all: what fails below is settled, but that is not what they wait for.
+    for (const waiter of this.#drainWaiters.splice(0)) waiter.reject(reason);
     this.#outbox.close(reason);
     this.#requests.close(reason);
     this.#subscriber.close(error);
     this.#router.close();
-    for (const waiter of this.#drainWaiters.splice(0)) waiter.reject(reason);
   }
 
   // What programs call.

@@ -153,8 +153,8 @@ export interface ReceivedMessage {
 /**
  * A subscription: `for await (const message of subscription)`, until `unsubscribe`, `end` or the end of the client; if the client came to
  * its end through an error the loop throws it. A message is acknowledged when the loop asks for the next one. Leaving the loop
- * unsubscribes. Without `onMessage`, messages wait for a loop and in the end hold the server back, unless the client has a listener for
- * `message`, which then takes the place of the loop.
+ * unsubscribes and lets go of what was not read. Without `onMessage`, messages wait for a loop and in the end hold the server back,
+ * unless the client has a listener for `message`, which then takes the place of the loop.
  */
 export interface Subscription extends AsyncIterable<ReceivedMessage> {
   readonly topicFilters: readonly string[];

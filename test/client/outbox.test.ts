@@ -13,7 +13,9 @@ async function payloads(side: ServerSide, count: number): Promise<string[]> {
 describe('publishing', () => {
   it('sends QoS 0 once and resolves with nothing', async () => {
     const { client, side } = await new ScriptedServer().connected();
-    expect(await client.publish('a/b', 'é', { retain: true, properties: { contentType: 'text/plain' } })).toBeUndefined();
+    expect(
+      await client.publish('a/b', 'é', { retain: true, properties: { contentType: 'text/plain' } }),
+    ).toBeUndefined();
     expect(await side.take('PUBLISH')).toMatchObject({
       topicName: 'a/b',
       payload: Uint8Array.of(0xc3, 0xa9),
@@ -55,7 +57,9 @@ describe('publishing', () => {
 
   it('rejects with the Reason Code of a PUBACK or PUBREC that refuses; there is no PUBREL then', async () => {
     const { client, side } = await new ScriptedServer().connected();
-    const outcomes = [1, 2].map((qos) => client.publish('forbidden', '', { qos: qos as 1 | 2 }).catch((error) => error));
+    const outcomes = [1, 2].map((qos) =>
+      client.publish('forbidden', '', { qos: qos as 1 | 2 }).catch((error) => error),
+    );
     await payloads(side, 2);
     side.acknowledge('PUBACK', 1, ReasonCode.notAuthorized);
     side.acknowledge('PUBREC', 2, ReasonCode.quotaExceeded);
@@ -83,7 +87,9 @@ describe('publishing', () => {
 
   it("[MQTT-3.3.4-7] has no more in flight than the server's Receive Maximum", async () => {
     const { client, side } = await new ScriptedServer().connected({}, { receiveMaximum: 2 });
-    const done = [1, 2, 3, 4, 5].map((number) => client.publish('a', String(number), { qos: number % 2 === 0 ? 1 : 2 }));
+    const done = [1, 2, 3, 4, 5].map((number) =>
+      client.publish('a', String(number), { qos: number % 2 === 0 ? 1 : 2 }),
+    );
     const outcomes = Promise.allSettled(done);
     void client.publish('a', 'free', { qos: 0 });
     expect(await payloads(side, 3)).toEqual(['1', '2', 'free']);
@@ -157,7 +163,11 @@ describe('publishing', () => {
       [() => client.publish('x'.repeat(65_536), ''), /is no Topic Name/, 'MQTT_ERR_TOPIC'],
       [() => client.publish('a', '', { qos: 3 as never }), /qos 3; expected 0, 1 or 2/, 'MQTT_ERR_OPTION_RANGE'],
       [() => client.publish('a', 7 as never), /payload 7; expected text or a Uint8Array/, 'MQTT_ERR_OPTION'],
-      [() => client.publish('a', '', { properties: { topicAlias: 1 } }), /topicAlias 1; expected none/, 'MQTT_ERR_OPTION_RANGE'],
+      [
+        () => client.publish('a', '', { properties: { topicAlias: 1 } }),
+        /topicAlias 1; expected none/,
+        'MQTT_ERR_OPTION_RANGE',
+      ],
     ];
     for (const [attempt, message, code] of attempts) {
       const error = await attempt().catch((reason: Error) => reason);
@@ -181,7 +191,9 @@ describe('publishing', () => {
     expect(await payloads(side, 2)).toEqual(['first', 'third']);
     side.acknowledge('PUBACK', 2);
     await Promise.all([first, third]);
-    await expect(client.publish('a', '', { signal: controller.signal })).rejects.toMatchObject({ code: 'MQTT_ERR_ABORTED' });
+    await expect(client.publish('a', '', { signal: controller.signal })).rejects.toMatchObject({
+      code: 'MQTT_ERR_ABORTED',
+    });
     client.destroy();
   });
 
