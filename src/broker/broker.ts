@@ -335,7 +335,7 @@ class Context implements BrokerContext {
       clientIdentifier: publisher.clientIdentifier,
       username: publisher.username,
       peer: { address: '', port: 0, family: 'memory' as const },
-      listenerIndex: 0,
+      listenerIndex: publisher.listenerIndex,
     };
     const verdict = this.authority.mayPublish(identity, message.topicName, undefined);
     // Rules that take time to answer were asked when the message was published.

@@ -12,6 +12,8 @@ export type MessageProperties = Omit<
 export interface Publisher {
   readonly clientIdentifier: string;
   readonly username: string | undefined;
+  /** The listener it came through, by position: access rules may be per listener. */
+  readonly listenerIndex: number;
 }
 
 export class Message {

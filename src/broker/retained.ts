@@ -22,10 +22,12 @@ const stringPayloadMax = 512;
 class RestingPublisher implements Publisher {
   readonly clientIdentifier: string;
   readonly username: string | undefined;
+  readonly listenerIndex: number;
 
   constructor(publisher: Publisher) {
     this.clientIdentifier = publisher.clientIdentifier;
     this.username = publisher.username;
+    this.listenerIndex = publisher.listenerIndex;
   }
 }
 

@@ -72,7 +72,7 @@ function publishWill(context: BrokerContext, session: Session, will: WillMessage
     will.retain,
     Object.keys(properties).length === 0 ? undefined : properties,
     messageExpiryInterval === undefined ? 0 : context.clock.now() + messageExpiryInterval * 1000,
-    { clientIdentifier: session.clientIdentifier, username: session.identity.username },
+    session.identity,
   );
   context.publish(message, undefined);
 }

@@ -67,7 +67,11 @@ describe('RetainedMessages', () => {
     expect(retained.update(message('a/b', 'first'))).toBe('stored');
     expect(
       retained.update(
-        message('a/b', 'second', { properties, expiresAt: 99, publisher: { clientIdentifier: 'c', username: 'u' } }),
+        message('a/b', 'second', {
+          properties,
+          expiresAt: 99,
+          publisher: { clientIdentifier: 'c', username: 'u', listenerIndex: 1 },
+        }),
       ),
     ).toBe('stored');
     const kept = retained.get('a/b')!;
@@ -121,10 +125,10 @@ describe('RetainedMessages', () => {
 
   it('keeps of a publisher only its names', () => {
     const retained = new RetainedMessages(0);
-    const publisher = { clientIdentifier: 'c', username: undefined, connection: { large: true } };
+    const publisher = { clientIdentifier: 'c', username: undefined, listenerIndex: 0, connection: { large: true } };
     retained.update(message('a', '1', { publisher }));
     retained.update(message('b', '2', { publisher }));
-    expect(retained.get('a')!.publisher).toEqual({ clientIdentifier: 'c', username: undefined });
+    expect(retained.get('a')!.publisher).toEqual({ clientIdentifier: 'c', username: undefined, listenerIndex: 0 });
     expect(retained.get('a')!.publisher).not.toHaveProperty('connection');
     expect(retained.get('b')!.publisher).toBe(retained.get('a')!.publisher);
   });
