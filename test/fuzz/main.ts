@@ -77,7 +77,7 @@ async function runBroker(
       onProgress: (count) => {
         if (count - lastShown < 20_000) return;
         lastShown = count;
-        console.log(`broker: ${count} packets, memory ${megabytes(own?.residentBytes())}`);
+        console.log(`broker: ${count} packets${own === undefined ? '' : `, memory ${megabytes(own.residentBytes())}`}`);
       },
     });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
