@@ -77,7 +77,7 @@ describe('RetainedMessages', () => {
     const kept = retained.get('a/b')!;
     expect(text(kept)).toBe('second');
     expect(kept).toMatchObject({ topicName: 'a/b', qos: 1, retain: true, expiresAt: 99, properties });
-    expect(kept.publisher).toEqual({ clientIdentifier: 'c', username: 'u' });
+    expect(kept.publisher).toEqual({ clientIdentifier: 'c', username: 'u', listenerIndex: 1 });
     expect(retained.count).toBe(1);
     expect(retained.bytes).toBe(6);
     expect(retained.get('a')).toBeUndefined();
