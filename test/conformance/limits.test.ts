@@ -86,7 +86,7 @@ describe('Maximum Packet Size of a Client', () => {
     first.send(subscribe5(1, [[`${topic}/#`, 1]]));
     await first.expect('SUBACK');
     await first.expectNothing();
-    await first.drop();
+    await first.leave();
     publisher.send(publish5(`${topic}/queued`, 'x'.repeat(500), { qos: 1, id: 2 }));
     publisher.send(publish5(`${topic}/queued`, 'small', { qos: 1, id: 3 }));
     await publisher.collect();

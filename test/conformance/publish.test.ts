@@ -312,7 +312,7 @@ describe('PUBLISH', () => {
       const client = await openClient(broker.port, fields);
       client.send(subscribe5(1, [[topic, options]]));
       await client.expect('SUBACK');
-      await client.drop();
+      await client.leave();
       return { topic, fields };
     };
 

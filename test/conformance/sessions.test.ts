@@ -129,7 +129,7 @@ describe('sessions of MQTT 5', () => {
     expect(first.connack.flags).toBe(0);
     first.send(subscribe5(1, [[topic, 1]]));
     await first.expect('SUBACK');
-    await first.drop();
+    await first.leave();
     const publisher = await openClient(broker.port);
     publisher.send(publish5(topic, 'while away', { qos: 1, id: 9 }));
     await publisher.expect('PUBACK');

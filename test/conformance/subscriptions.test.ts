@@ -156,7 +156,7 @@ describe('SUBSCRIBE', () => {
     const first = await openClient(broker.port, fields);
     first.send(subscribe5(1, [[topic, 1]], [property.subscriptionIdentifier(42)]));
     await first.expect('SUBACK');
-    await first.drop();
+    await first.leave();
     const publisher = await openClient(broker.port);
     publisher.send(publish5(topic, 'x', { qos: 1, id: 1 }));
     await publisher.expect('PUBACK');
@@ -382,7 +382,7 @@ describe('shared subscriptions', () => {
       const topic = uniqueName('shared/');
       const session = { clientIdentifier: uniqueName('m'), properties: [property.sessionExpiryInterval(60)] };
       const absent = await member(`$share/crew/${topic}`, 1, session);
-      await absent.drop();
+      await absent.leave();
       const present = await member(`$share/crew/${topic}`, 1);
       const publisher = await openClient(broker.port);
       for (let id = 1; id <= 10; id++) publisher.send(publish5(topic, `${id}`, { qos: 1, id }));

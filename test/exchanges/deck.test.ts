@@ -189,7 +189,7 @@ describe('the teaching deck', () => {
     publisher.send(publish('deck/session/1', 'sent', { qos: 1, id: 1 }));
     await publisher.expectBytes(puback(1));
     await first.expectBytes(publish('deck/session/1', 'sent', { qos: 1, id: 1 }));
-    await first.drop();
+    await first.leave();
     publisher.send(publish('deck/session/2', 'not sent', { qos: 2, id: 2 }), pubrel(2));
     await publisher.expectBytes(pubrec(2), pubcomp(2));
     const second = await openClient(broker.port, session);

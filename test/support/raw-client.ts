@@ -229,7 +229,13 @@ export class RawClient {
     this.socket.resetAndDestroy();
   }
 
-  /** Drops the connection and waits until it is gone here. */
+  /** Says goodbye and waits until the server has closed: then it knows that this client is away. */
+  async leave(): Promise<void> {
+    this.send('e0 00');
+    for (let packet = await this.nextOrEnd(); packet; packet = await this.nextOrEnd());
+  }
+
+  /** Drops the connection and waits until it is gone here. The server may not have noticed yet. */
   async drop(): Promise<void> {
     if (this.socket.destroyed) return;
     await new Promise<void>((resolve) => {
