@@ -4,6 +4,7 @@
  * `Subscriber`, `Requests`, `Pings`.
  */
 import { type Clock, systemClock } from '../base/clock.ts';
+import { encodedBytes } from '../codec/index.ts';
 import type { AcknowledgePacket, ConnackPacket, Packet, UnsubackPacket } from '../codec/packets.ts';
 import { ConnectionClosedError, MqttError, OptionError, ProtocolError } from '../protocol/errors.ts';
 import { PacketType } from '../protocol/packet-types.ts';
@@ -14,7 +15,7 @@ import { Reauthentication } from './authentication.ts';
 import type { Dial } from './connect-attempt.ts';
 import { Emitter } from './emitter.ts';
 import { FlowControl } from './flow.ts';
-import { closedByServer } from './handshake.ts';
+import { closedByServer, connectPacketOf } from './handshake.ts';
 import { Inbox } from './inbox.ts';
 import type { IncomingMessage } from './incoming.ts';
 import { endedError, Lifecycle } from './lifecycle.ts';
@@ -62,7 +63,10 @@ export async function openClient(
   surroundings: Surroundings,
 ): Promise<Client> {
   const { dial, clock = systemClock, random = Math.random } = surroundings;
-  const client = new MqttClient(resolveConnectOptions(url, options, random), dial, clock, random);
+  const resolved = resolveConnectOptions(url, options, random);
+  // What cannot be encoded is the caller's mistake, and known before anybody is bothered.
+  encodedBytes(connectPacketOf(resolved, resolved.clientIdentifier, resolved.cleanStart), resolved.protocolVersion);
+  const client = new MqttClient(resolved, dial, clock, random);
   await client.open();
   return client;
 }

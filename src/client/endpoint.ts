@@ -100,7 +100,7 @@ function splitOnce(text: string, separator: string): [string, string | undefined
 
 /** `host`, `host:port`, `[IPv6]` or `[IPv6]:port`. */
 function splitHost(text: string): [string, string | undefined] {
-  const found = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text);
+  const found = /^(?:\[([^\]]*)\]|([^:]*))(?::([^:]*))?$/.exec(text);
   if (found === null) throw new OptionError(`host ${JSON.stringify(text)}; an IPv6 address must stand in brackets`);
   const port = found[3];
   if (port !== undefined && !/^\d+$/.test(port))

@@ -70,6 +70,9 @@ export class Lifecycle {
   #connack: ConnackPacket | undefined;
   #link: Link | undefined;
   #keepAlive: KeepAlive | undefined;
+  /** Waits since a connection last proved stable: each is longer than the one before. */
+  #waits = 0;
+  #acceptedMs = 0;
   #resolveClosed!: (error: Error | undefined) => void;
 
   constructor(options: ResolvedOptions, dial: Dial, clock: Clock, random: () => number, handlers: LifecycleHandlers) {
@@ -124,9 +127,7 @@ export class Lifecycle {
   async #connect(isFirst: boolean): Promise<void> {
     const policy = this.#options.reconnect;
     for (let failures = 0; ; ) {
-      // The first wait after a loss is the shortest; the very first connection is tried without any.
-      const waits = isFirst ? failures - 1 : failures;
-      if (waits >= 0) await this.#wait(backOffMs(policy!, waits, this.#random));
+      if (!isFirst || failures > 0) await this.#wait(backOffMs(policy!, this.#waits++, this.#random));
       try {
         await attemptConnect({
           options: this.#options,
@@ -173,6 +174,7 @@ export class Lifecycle {
 
   #accepted(link: Link, connack: ConnackPacket, isFirst: boolean): void {
     this.#state = 'connected';
+    this.#acceptedMs = this.#clock.monotonic();
     this.#link = link;
     this.#connack = connack;
     const { properties } = connack;
@@ -215,9 +217,12 @@ export class Lifecycle {
   #lost(cause: Error): void {
     if (this.#link === undefined) return;
     this.#leaveConnection(cause);
+    const { reconnect } = this.#options;
+    // Two clients with one Client Identifier, say, would otherwise take it from each other without end and at full speed.
+    if (this.#clock.monotonic() - this.#acceptedMs >= (reconnect?.lastDelayMs ?? 0)) this.#waits = 0;
     // Whoever took the Session over came later and has the right to stay.
     const isTakenOver = cause instanceof ConnectionClosedError && cause.reasonCode === ReasonCode.sessionTakenOver;
-    const willReconnect = this.#state === 'connected' && this.#options.reconnect !== undefined && !isTakenOver;
+    const willReconnect = this.#state === 'connected' && reconnect !== undefined && !isTakenOver;
     if (willReconnect) this.#state = 'reconnecting';
     this.#handlers.disconnected(cause, willReconnect);
     if (!willReconnect) this.close(cause);

@@ -51,7 +51,10 @@ export interface WillOptions {
   readonly properties?: PropertiesOf<'WILL'>;
 }
 
-/** How to come back after a connection was lost. Delays double from the first to the last, with up to 20 % taken off by chance. */
+/**
+ * How to come back after a connection was lost. Delays double from the first to the last, with up to 20 % taken off by chance, and
+ * start over once a connection has lasted for the last delay.
+ */
 export interface ReconnectPolicy {
   /** Milliseconds before the first attempt. Default 1,000. */
   readonly firstDelayMs?: number;

@@ -7,7 +7,7 @@ import { connack, publish, ScriptedServer, settle } from './scripted-server.ts';
 const lasting = { cleanStart: false, sessionExpiryInterval: 3_600 };
 
 describe('coming back', () => {
-  it('waits ever longer, up to the last delay, less a tenth by chance here, and starts over after a success', async () => {
+  it('waits ever longer, up to the last delay, less a tenth by chance here, and starts over once a connection lasted', async () => {
     const clock = new VirtualClock();
     const server = new ScriptedServer();
     const starts: number[] = [];
@@ -40,16 +40,22 @@ describe('coming back', () => {
     again.send(connack());
     await clock.advanceAsync(0);
     expect(client.state).toBe('connected');
+    // A connection that lasted less than the last delay proves nothing.
+    await clock.advanceAsync(4_999);
     again.cut();
-    await clock.advanceAsync(899);
+    await clock.advanceAsync(4_499);
     expect(server.connections).toHaveLength(2);
     await clock.advanceAsync(1);
+    const third = await server.connection(3);
+    third.send(connack());
+    await clock.advanceAsync(5_000);
+    third.cut();
+    await clock.advanceAsync(899);
     expect(server.connections).toHaveLength(3);
-    expect(events).toEqual([
-      ['the server closed the connection', true],
-      PacketType.CONNACK,
-      ['the server closed the connection', true],
-    ]);
+    await clock.advanceAsync(1);
+    expect(server.connections).toHaveLength(4);
+    const lost = ['the server closed the connection', true];
+    expect(events).toEqual([lost, PacketType.CONNACK, lost, PacketType.CONNACK, lost]);
     client.destroy();
     await clock.advanceAsync(0);
     expect(clock.pendingTimers).toBe(0);
