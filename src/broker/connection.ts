@@ -40,6 +40,10 @@ const connectPacketSizeMax = 1024 * 1024;
 const flushBytes = 64 * 1024;
 /** What waits for a connection (queued and retained messages) is handed to it up to this many unsent bytes. */
 const drainBytesMax = 1024 * 1024;
+/** So many refusals of one client are logged … */
+const refusalLinesMax = 20;
+/** … within this time. */
+const refusalWindowMs = 10_000;
 
 export class Connection {
   state: ConnectionState = 'awaiting-connect';
@@ -71,6 +75,8 @@ export class Connection {
   #isSuspended = false;
   /** Acknowledgements that wait for the store. */
   #waitingForStore = 0;
+  #refusals = 0;
+  #refusalsSince = Number.NEGATIVE_INFINITY;
   #lastReceivedAt: number;
   readonly #watchdog: ConnectionWatchdog;
 
@@ -380,6 +386,23 @@ export class Connection {
     this.state = 'closing';
     this.#detach(line, publishesWill);
     this.transport.end();
+  }
+
+  /** Logs that the client was refused something. One that keeps trying fills no log: what is left out is counted. */
+  warnOfRefusal(line: string): void {
+    const { log, clock } = this.context;
+    const now = clock.monotonic();
+    if (now - this.#refusalsSince > refusalWindowMs) {
+      if (this.#refusals > refusalLinesMax) {
+        log.write(
+          'warning',
+          `${this.#refusals - refusalLinesMax} more refusals of client ${this.name} were not logged.`,
+        );
+      }
+      this.#refusalsSince = now;
+      this.#refusals = 0;
+    }
+    if (++this.#refusals <= refusalLinesMax) log.write('warning', line);
   }
 
   /** Time is up: no CONNECT in time, or silence for 1.5 × keep alive. [MQTT-3.1.2-22] */

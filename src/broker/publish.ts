@@ -215,8 +215,7 @@ function refuse(
 ): undefined {
   const { context } = connection;
   context.counters.publishRefused++;
-  context.log.write(
-    'warning',
+  connection.warnOfRefusal(
     `Refused PUBLISH from ${connection.name} (${connection.userAndPeer}) to '${abridged(topicName)}': ${reasonCodeName(reasonCode)} (${why}).`,
   );
   acknowledge(connection, packet, reasonCode, why);

@@ -122,6 +122,7 @@ export class QosZeroRelay {
     const { context } = this.#connection;
     return (
       !context.logsPackets &&
+      !context.isShortOfMemory &&
       context.hooks.onPublish === undefined &&
       context.settings.messageSizeLimit === 0 &&
       !context.settings.upgradeOutgoingQos &&

@@ -164,8 +164,7 @@ function logSubscription(connection: Connection, topicFilter: string, qos: QoS):
 function warnOfRefusal(connection: Connection, topicFilter: string, reasonCode: ReasonCode): void {
   const { context } = connection;
   context.counters.subscribeRefused++;
-  context.log.write(
-    'warning',
+  connection.warnOfRefusal(
     `Refused SUBSCRIBE from ${connection.name} (${connection.userAndPeer}) to '${abridged(topicFilter)}': ${reasonCodeName(reasonCode)}.`,
   );
 }
