@@ -164,6 +164,11 @@ function open(
     context.sessions.resume(resumed);
     cancelPendingWill(context, resumed);
   }
+  const { username, listenerIndex } = resumed.identity;
+  if (!context.authority.receivesAll && (username !== identity.username || listenerIndex !== identity.listenerIndex)) {
+    // Who may be sent what was asked for the former user.
+    context.routes.reset(settings, context.authority);
+  }
   resumed.identity = identity;
   resumed.expiryInterval = isV5
     ? (packet.properties?.sessionExpiryInterval ?? 0)

@@ -458,7 +458,8 @@ export class Connection {
     this.willMessage = undefined;
     context.sessions.leave(session, publishesWill ? will : undefined);
     if (identity !== undefined && context.hooks.onDisconnect !== undefined) {
-      watch(context.log, context.hooks.onDisconnect(identity, line));
+      // Nothing is logged of each client only when the broker stops.
+      watch(context.log, context.hooks.onDisconnect(identity, line || 'The broker is shutting down'));
     }
   }
 

@@ -1,7 +1,7 @@
 /** Access files (or whatever Authority there is) and hooks taken together: both must allow. */
 import { isFailure, ReasonCode } from '../protocol/reason-codes.ts';
 import type { Authority, ClientIdentity, Verdict } from './auth.ts';
-import type { BrokerHooks, Decision } from './hooks.ts';
+import { type BrokerHooks, type Decision, logFailure } from './hooks.ts';
 import type { Log } from './log.ts';
 
 /** The Authority itself if no hook decides anything. */
@@ -27,8 +27,16 @@ export function withHooks(authority: Authority, hooks: BrokerHooks, log: Log): A
     return verdict instanceof Promise ? verdict.then(next) : next(verdict);
   };
   const failed = (error: unknown): Verdict => {
-    log.write('error', `A hook failed: ${error instanceof Error ? error.message : error}`);
+    logFailure(log, error);
     return ReasonCode.unspecifiedError;
+  };
+  const receives = (identity: ClientIdentity, topicName: string): boolean => {
+    try {
+      return authorizeReceive === undefined || authorizeReceive.call(hooks, identity, topicName) === true;
+    } catch (error) {
+      logFailure(log, error);
+      return false;
+    }
   };
   return {
     authenticate: (identity, connect) =>
@@ -49,9 +57,7 @@ export function withHooks(authority: Authority, hooks: BrokerHooks, log: Log): A
         authorizeSubscribe && (() => authorizeSubscribe.call(hooks, identity, topicFilter, qos)),
         ReasonCode.notAuthorized,
       ),
-    mayReceive: (identity: ClientIdentity, topicName: string) =>
-      authority.mayReceive(identity, topicName) &&
-      (authorizeReceive === undefined || authorizeReceive.call(hooks, identity, topicName)),
+    mayReceive: (identity, topicName) => authority.mayReceive(identity, topicName) && receives(identity, topicName),
     receivesAll: authority.receivesAll && authorizeReceive === undefined,
     publishesAll: authority.publishesAll && authorizePublish === undefined,
     get epoch() {
@@ -62,5 +68,6 @@ export function withHooks(authority: Authority, hooks: BrokerHooks, log: Log): A
 
 function verdictOf(decision: Decision, refusal: ReasonCode): Verdict {
   if (decision === true) return ReasonCode.success;
-  return decision === false ? refusal : decision;
+  // Whatever is no answer at all, such as `undefined` from a hook without types, allows nothing.
+  return typeof decision === 'number' ? decision : refusal;
 }

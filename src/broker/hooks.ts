@@ -3,7 +3,8 @@
  * nothing more until then, others go on. A hook that throws refuses (0x80) and is logged.
  */
 import type { ConnectPacket, PublishPacket } from '../codec/packets.ts';
-import type { ReasonCode } from '../protocol/reason-codes.ts';
+import { ReasonCode } from '../protocol/reason-codes.ts';
+import { isTopicName } from '../protocol/topics.ts';
 import type { QoS } from '../protocol/version.ts';
 import type { ClientIdentity } from './auth.ts';
 import type { Log } from './log.ts';
@@ -46,10 +47,10 @@ export interface BrokerHooks {
   /** May this client be sent messages on this topic? Asked once per client and topic; must answer at once. */
   authorizeReceive?(client: ClientIdentity, topicName: string): boolean;
   /**
-   * Sees each message before it is routed. Returning a Message routes that one instead, `false` acknowledges but drops it.
-   * `client` is undefined for what the broker or the embedding program publishes.
+   * Sees each message of a client before it is routed, wills too, but not what the program itself or the broker publishes. Returning a
+   * Message routes that one instead, `false` acknowledges but drops it.
    */
-  onPublish?(message: Message, client: ClientIdentity | undefined): Eventually<Message | false | undefined>;
+  onPublish?(message: Message, client: ClientIdentity): Eventually<Message | false | undefined>;
   onSubscribe?(client: ClientIdentity, topicFilter: string, qos: QoS): Eventually<void>;
   onUnsubscribe?(client: ClientIdentity, topicFilter: string): Eventually<void>;
   onConnect?(client: ClientIdentity, sessionPresent: boolean): Eventually<void>;
@@ -59,6 +60,79 @@ export interface BrokerHooks {
 
 /** Lets a hook that only watches run on, and logs what goes wrong in it. */
 export function watch(log: Log, outcome: void | Promise<void>): void {
-  if (!(outcome instanceof Promise)) return;
-  outcome.catch((error) => log.write('error', `A hook failed: ${error instanceof Error ? error.message : error}`));
+  if (outcome instanceof Promise) outcome.catch((error) => logFailure(log, error));
+}
+
+export function logFailure(log: Log, error: unknown): void {
+  log.write('error', `A hook failed: ${error instanceof Error ? error.message : error}`);
+}
+
+/** What is to be routed once onPublish saw a message: undefined if it dropped it; `failed` if the message is to be refused. */
+export type HookedMessage = Message | undefined | 'failed';
+
+/** Asks onPublish, which must be there. Neither throws nor rejects. */
+export function askOnPublish(
+  context: { readonly hooks: BrokerHooks; readonly log: Log },
+  message: Message,
+  client: ClientIdentity,
+): HookedMessage | Promise<HookedMessage> {
+  const failed = (error: unknown): 'failed' => {
+    logFailure(context.log, error);
+    return 'failed';
+  };
+  const conclude = (answer: Message | false | undefined): HookedMessage => {
+    if (answer === false) return undefined;
+    if (answer === undefined || isTopicName(answer.topicName)) return answer ?? message;
+    return failed(new Error(`onPublish returned a Message on '${answer.topicName}', which is no Topic Name`));
+  };
+  try {
+    const answer = context.hooks.onPublish?.(message, client);
+    return answer instanceof Promise ? answer.then(conclude).catch(failed) : conclude(answer);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/**
+ * The hooks as the broker calls them: those that only watch never throw, a step of authentication that fails refuses. The rest is seen to
+ * where it is asked. What is not among the hooks now is not among them later.
+ */
+export function guardedHooks(hooks: BrokerHooks, log: Log): BrokerHooks {
+  const watching = <A extends unknown[]>(hook: ((...args: A) => Eventually<void>) | undefined) =>
+    hook &&
+    ((...args: A): Eventually<void> => {
+      try {
+        return hook.apply(hooks, args);
+      } catch (error) {
+        logFailure(log, error);
+      }
+    });
+  const { authenticateStep } = hooks;
+  const refusal = (error: unknown): AuthenticationAnswer => {
+    logFailure(log, error);
+    return { outcome: 'refuse', reasonCode: ReasonCode.unspecifiedError };
+  };
+  const step =
+    authenticateStep &&
+    ((given: AuthenticationStep): Eventually<AuthenticationAnswer> => {
+      try {
+        const answer = authenticateStep.call(hooks, given);
+        return answer instanceof Promise ? answer.catch(refusal) : answer;
+      } catch (error) {
+        return refusal(error);
+      }
+    });
+  const guarded: { -readonly [Name in keyof BrokerHooks]: BrokerHooks[Name] | undefined } = {
+    authenticate: hooks.authenticate?.bind(hooks),
+    authenticateStep: step,
+    authorizePublish: hooks.authorizePublish?.bind(hooks),
+    authorizeSubscribe: hooks.authorizeSubscribe?.bind(hooks),
+    authorizeReceive: hooks.authorizeReceive?.bind(hooks),
+    onPublish: hooks.onPublish?.bind(hooks),
+    onSubscribe: watching(hooks.onSubscribe),
+    onUnsubscribe: watching(hooks.onUnsubscribe),
+    onConnect: watching(hooks.onConnect),
+    onDisconnect: watching(hooks.onDisconnect),
+  };
+  return guarded as BrokerHooks;
 }

@@ -10,6 +10,7 @@ import { PacketType } from '../protocol/packet-types.ts';
 import { isFailure, ReasonCode, reasonCodeName } from '../protocol/reason-codes.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
+import { askOnPublish, type HookedMessage } from './hooks.ts';
 import { Message, type MessageProperties, ownPayload } from './message.ts';
 import type { Session } from './session.ts';
 
@@ -162,19 +163,18 @@ function admit(connection: Connection, packet: PublishPacket, topicName: string)
   const { context } = connection;
   const session = connection.session as Session;
   const message = messageOf(context, packet, topicName, session);
-  const { onPublish } = context.hooks;
-  if (onPublish === undefined) {
+  if (context.hooks.onPublish === undefined) {
     accept(connection, packet, message);
     return undefined;
   }
-  const answer = onPublish.call(context.hooks, message, session.identity);
-  if (!(answer instanceof Promise)) {
-    accept(connection, packet, answer === false ? undefined : (answer ?? message));
-    return undefined;
-  }
-  return answer.then((replacement) => {
-    accept(connection, packet, replacement === false ? undefined : (replacement ?? message));
-  });
+  const conclude = (outcome: HookedMessage): void => {
+    if (outcome === 'failed') refuse(connection, packet, topicName, ReasonCode.unspecifiedError, 'a hook failed');
+    else accept(connection, packet, outcome);
+  };
+  const outcome = askOnPublish(context, message, session.identity);
+  if (outcome instanceof Promise) return outcome.then(conclude);
+  conclude(outcome);
+  return undefined;
 }
 
 /** Routes the message (QoS 2: keeps it until PUBREL) and acknowledges. `undefined` is a message that its hook dropped. */
@@ -183,6 +183,8 @@ function accept(connection: Connection, packet: PublishPacket, message: Message 
   const session = connection.session as Session;
   const staged = context.store?.stagedCount;
   if (packet.qos === 2) {
+    // Its client repeats what was not acknowledged, perhaps already has on a new connection, and must not find the exchange open again.
+    if (!connection.isOpen) return;
     if (session.inboundBytes + packet.payload.length > unreleasedBytesMax && session.inbound.count > 0) {
       throw new ProtocolError(
         `More than ${unreleasedBytesMax} bytes of QoS 2 messages without PUBREL`,

@@ -3,6 +3,7 @@
 import { WheelTimer } from '../base/timer-wheel.ts';
 import type { WillMessage } from '../codec/packets.ts';
 import type { BrokerContext } from './context.ts';
+import { askOnPublish, type HookedMessage } from './hooks.ts';
 import { Message, ownPayload } from './message.ts';
 import type { Session } from './session.ts';
 
@@ -74,5 +75,14 @@ function publishWill(context: BrokerContext, session: Session, will: WillMessage
     messageExpiryInterval === undefined ? 0 : context.clock.now() + messageExpiryInterval * 1000,
     session.identity,
   );
-  context.publish(message, undefined);
+  if (context.hooks.onPublish === undefined) {
+    context.publish(message, session);
+    return;
+  }
+  const route = (outcome: HookedMessage): void => {
+    if (outcome !== undefined && outcome !== 'failed') context.publish(outcome, session);
+  };
+  const outcome = askOnPublish(context, message, session.identity);
+  if (outcome instanceof Promise) outcome.then(route);
+  else route(outcome);
 }
