@@ -27,6 +27,7 @@ const keepAliveMax = 65_535;
 export function handleConnect(connection: Connection, packet: ConnectPacket): Promise<void> | undefined {
   const { context, listener } = connection;
   connection.version = packet.protocolVersion;
+  connection.framer.version = packet.protocolVersion;
   connection.wantsProblemInformation = packet.properties?.requestProblemInformation !== false;
   connection.peerMaximumPacketSize = packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   connection.state = 'authenticating';

@@ -35,6 +35,8 @@ export function processPacket(connection: Connection): Promise<void> | undefined
       }
     }
     connection.relay.flush();
+    // Before it is decoded: what might be wrong with it does not matter any more.
+    if (first >> 4 === PacketType.CONNECT) throw new ProtocolError('A second CONNECT', undefined, 'MQTT-3.1.0-2');
   } else if (
     (bytes[packetStart] as number) >> 4 !==
     (connection.state === 'awaiting-connect' ? PacketType.CONNECT : PacketType.AUTH)
