@@ -5,8 +5,10 @@
 import type { Socket } from 'node:net';
 import type { PeerAddress, Transport, TransportHandlers } from '../transport.ts';
 
-/** Milliseconds without progress after which a stream that was ended is destroyed. */
+/** Milliseconds that a stream which was ended may stand still, or the peer may take to close it, before it is destroyed. */
 export const lingerMs = 5_000;
+/** Milliseconds after which it is destroyed in any case. */
+const lingerTotalMs = 60_000;
 
 export class SocketTransport implements Transport {
   readonly peer: PeerAddress;
@@ -18,8 +20,14 @@ export class SocketTransport implements Transport {
   #isPaused = false;
   #isLingering = false;
 
-  /** @param peer given where the socket cannot say it: for Unix sockets, and behind a proxy */
-  constructor(socket: Socket, peer: PeerAddress = peerOf(socket)) {
+  readonly #lingerMs: number;
+
+  /**
+   * @param peer given where the socket cannot say it: for Unix sockets
+   * @param linger milliseconds, see `lingerMs`
+   */
+  constructor(socket: Socket, peer: PeerAddress = peerOf(socket), linger: number = lingerMs) {
+    this.#lingerMs = linger;
     this.socket = socket;
     this.peer = peer;
     this.#isClosed = socket.closed;
@@ -95,15 +103,22 @@ export class SocketTransport implements Transport {
   #linger(): void {
     if (this.#isLingering) return;
     this.#isLingering = true;
-    const socket = this.socket;
+    const { socket } = this;
+    const destroy = (): void => void socket.destroy();
     socket.resume();
-    let pending = socket.writableLength;
-    const timer = setInterval(() => {
-      if (socket.writableLength === 0 || socket.writableLength >= pending) socket.destroy();
-      pending = socket.writableLength;
-    }, lingerMs);
-    timer.unref();
-    socket.once('close', () => clearInterval(timer));
+    // The socket counts its own progress, in both directions; hence the bound for a peer that only ever sends.
+    socket.setTimeout(this.#lingerMs, destroy);
+    const total = setTimeout(destroy, lingerTotalMs).unref();
+    let closing: NodeJS.Timeout | undefined;
+    const sent = (): void => {
+      closing = setTimeout(destroy, this.#lingerMs).unref();
+    };
+    if (socket.writableFinished) sent();
+    else socket.once('finish', sent);
+    socket.once('close', () => {
+      clearTimeout(total);
+      clearTimeout(closing);
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 /** Listening on, and connecting to, TCP ports and Unix sockets, with or without TLS. */
-import { unlinkSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Listener, PeerAddress, Transport } from '../transport.ts';
@@ -28,6 +28,8 @@ export interface ListenTcpOptions {
   readonly backlog?: number | undefined;
   /** Speak TLS. */
   readonly tls?: TlsServerOptions | undefined;
+  /** Milliseconds that an ended connection may stand still, or its peer take to close it, before it is destroyed. Default 5,000. */
+  readonly lingerMs?: number | undefined;
   /** Hears of what fails after listening began: failed accepts and TLS handshakes. The peer is given where it is known. */
   readonly onError?: ((error: Error, peer: PeerAddress | undefined) => void) | undefined;
 }
@@ -44,16 +46,27 @@ export async function listenTcp(
   const serverOptions = { noDelay: options.noDelay ?? true, highWaterMark };
   const accept = (socket: Socket): void => {
     // The peer may be gone before it was accepted; such a socket has no address and is closing.
-    onTransport(new SocketTransport(socket, unixPath === undefined ? undefined : unixPeer(unixPath)));
+    const peer = unixPath === undefined ? undefined : unixPeer(unixPath);
+    onTransport(new SocketTransport(socket, peer, options.lingerMs));
   };
   const server =
     options.tls === undefined
       ? createServer(serverOptions, accept)
       : createTlsServer({ ...serverOptions, ...tlsServerOptions(options.tls) }, accept);
-  server.on('tlsClientError', (error, socket: Socket) => options.onError?.(error, peerOf(socket)));
+  reportTlsErrors(server, options);
   await bind(server, options);
   server.on('error', (error) => options.onError?.(error, undefined));
   return listenerOf(server, unixPath);
+}
+
+/** Reports failed TLS handshakes with the peer, whose address is asked for early: later the socket has none any more. */
+export function reportTlsErrors(server: Server, { onError }: ListenTcpOptions): void {
+  if (onError === undefined) return;
+  const peers = new WeakMap<object, PeerAddress>();
+  server.on('connection', (socket: Socket) => peers.set(socket, peerOf(socket)));
+  server.on('tlsClientError', (error: Error, socket: Socket & { _parent?: Socket }) => {
+    onError(error, peers.get(socket._parent ?? socket));
+  });
 }
 
 /** Binds any server of Node's (also HTTP) to the port or path; rejects with Node's error. */
@@ -90,7 +103,9 @@ function listen(server: Server, options: ListenTcpOptions): Promise<void> {
 }
 
 /** A socket file that refuses connections was left behind by a process that ended without removing it. */
-function isDeadSocket(path: string): Promise<boolean> {
+async function isDeadSocket(path: string): Promise<boolean> {
+  // Ordinary files refuse connections as well.
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return false;
   return new Promise((resolve) => {
     const probe = connect({ path });
     probe.once('connect', () => {

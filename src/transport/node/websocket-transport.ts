@@ -35,7 +35,11 @@ export class WebSocketTransport implements Transport {
   /** What `ws` still hands out after it was paused: the frames of the chunk it was working on. */
   #waiting: Uint8Array[] = [];
 
-  constructor(webSocket: WebSocket, socket: Socket, peer: PeerAddress) {
+  readonly #lingerMs: number;
+
+  /** @param linger milliseconds that the closing handshake may stand still */
+  constructor(webSocket: WebSocket, socket: Socket, peer: PeerAddress, linger: number = lingerMs) {
+    this.#lingerMs = linger;
     this.peer = peer;
     this.socket = socket;
     this.#webSocket = webSocket;
@@ -141,13 +145,8 @@ export class WebSocketTransport implements Transport {
     webSocket.close(code, reason);
     // Paused, the answer to the close frame would never be read.
     webSocket.resume();
-    let pending = webSocket.bufferedAmount;
-    const timer = setInterval(() => {
-      if (webSocket.bufferedAmount === 0 || webSocket.bufferedAmount >= pending) webSocket.terminate();
-      pending = webSocket.bufferedAmount;
-    }, lingerMs);
-    timer.unref();
-    webSocket.once('close', () => clearInterval(timer));
+    // `ws` bounds the whole of the closing handshake by itself.
+    this.socket.setTimeout(this.#lingerMs, () => webSocket.terminate());
   }
 
   #closed(code: number, reason: string): void {

@@ -7,7 +7,15 @@ import { WebSocket, WebSocketServer } from 'ws';
 import type { Listener, Transport } from '../transport.ts';
 import { peerOf } from './socket.ts';
 import { refuse, serveFile } from './static-files.ts';
-import { bind, type ConnectTcpOptions, connectSocket, type ListenTcpOptions, listenerOf, unixPeer } from './tcp.ts';
+import {
+  bind,
+  type ConnectTcpOptions,
+  connectSocket,
+  type ListenTcpOptions,
+  listenerOf,
+  reportTlsErrors,
+  unixPeer,
+} from './tcp.ts';
 import { tlsServerOptions } from './tls.ts';
 import { WebSocketTransport } from './websocket-transport.ts';
 
@@ -69,14 +77,14 @@ export async function listenWebSocket(
     if (refusal !== undefined) return refuseUpgrade(socket, refusal);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const peer = options.unixPath === undefined ? peerOf(socket) : unixPeer(options.unixPath);
-      onTransport(new WebSocketTransport(webSocket, socket, peer));
+      onTransport(new WebSocketTransport(webSocket, socket, peer, options.lingerMs));
     });
   });
   webSockets.on('wsClientError', (error, socket) => {
     options.onError?.(error, peerOf(socket as Socket));
     refuseUpgrade(socket, [400, 'Bad Request', error.message]);
   });
-  server.on('tlsClientError', (error: Error, socket: Socket) => options.onError?.(error, peerOf(socket)));
+  reportTlsErrors(server as Server, options);
   server.on('clientError', (error, socket) => {
     options.onError?.(error, peerOf(socket as Socket));
     if (socket.writable) refuseUpgrade(socket, [400, 'Bad Request', 'The request could not be understood.']);
