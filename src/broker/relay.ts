@@ -14,10 +14,12 @@ import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import { Message } from './message.ts';
 import { isRelayedTopic } from './publish.ts';
-import { deliver, deliverShared } from './route-delivery.ts';
+import { deliver, deliverAll } from './route-delivery.ts';
 import type { Receiver, Route } from './routes.ts';
 
 const noBytes = new Uint8Array(0);
+/** Bytes that a packet may gain from 3.1.1 to 5.0: its property length, and a longer Remaining Length. */
+const transcodingGrowthMax = 2;
 
 export class QosZeroRelay {
   readonly #context: BrokerContext;
@@ -85,6 +87,11 @@ export class QosZeroRelay {
     const bytes = this.#bytes;
     const publisher = this.#connection.session;
     const isV5 = this.#connection.version === 5;
+    if (route.sharedGroups.length > 0) {
+      // One Session may be in a group and among the receivers, and then wants the messages in one order.
+      for (const message of this.#decode()) deliverAll(this.#context, route, message, publisher);
+      return;
+    }
     let messages: Message[] | undefined;
     let transcoded: ByteWriter | undefined;
     for (const receiver of route.receivers) {
@@ -104,10 +111,6 @@ export class QosZeroRelay {
         connection.sendRun(transcoded.bytes, 0, transcoded.length, count, this.#payloadBytes);
       }
     }
-    if (route.sharedGroups.length > 0) {
-      messages ??= this.#decode();
-      for (const message of messages) deliverShared(this.#context, route, message);
-    }
   }
 
   /** Forgets an open run after routing it, and the bytes with it: the connection is about to end. */
@@ -126,6 +129,9 @@ export class QosZeroRelay {
       context.hooks.onPublish === undefined &&
       context.settings.messageSizeLimit === 0 &&
       !context.settings.upgradeOutgoingQos &&
+      // A Session that gets each message several times must not get the run several times. [MQTT-4.6.0-6]
+      !context.settings.allowDuplicateMessages &&
+      !context.isShortOfMemory &&
       this.#connection.listener.settings.mountPoint === '' &&
       context.authority.publishesAll
     );
@@ -167,7 +173,7 @@ export class QosZeroRelay {
       connection.outboundAliases === undefined &&
       connection.listener.settings.mountPoint === '' &&
       receiver.session.queue.qos0Count === 0 &&
-      this.#largestPacket < connection.peerMaximumPacketSize
+      this.#largestPacket + transcodingGrowthMax <= connection.peerMaximumPacketSize
     );
   }
 

@@ -58,7 +58,7 @@ export class Route {
   readonly topicName: string;
   readonly receivers: readonly Receiver[];
   readonly sharedGroups: readonly SharedGroup<Subscription>[];
-  /** Set once a subscription to this very topic changes. */
+  /** Set once a subscription to this very topic changes, or the cache lets go of it. */
   isStale = false;
   readonly epoch: number;
 
@@ -212,8 +212,10 @@ export class Routes {
 
   #makeRoom(): void {
     let toGo = Math.max(1, this.#options.routeCacheSize >> 2);
-    for (const topicName of this.#cache.keys()) {
+    for (const [topicName, route] of this.#cache) {
       if (toGo-- === 0) break;
+      // Whoever holds on to it would not hear of changes any more.
+      route.isStale = true;
       this.#cache.delete(topicName);
     }
   }
