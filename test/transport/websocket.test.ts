@@ -172,7 +172,7 @@ describe('a WebSocket listener', () => {
   });
 
   it('tells broken frames as an error', async () => {
-    const { accepted, port } = await listen();
+    const { accepted, port } = await listen({ lingerMs: 100 });
     const socket = upgradeByHand(port);
     const { recorder } = await accept(accepted);
     // An empty binary frame with reserved bits.

@@ -47,6 +47,7 @@ export class WebSocketTransport implements Transport {
     webSocket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
     webSocket.on('error', (error) => {
       this.#error ??= error;
+      this.#linger();
     });
     webSocket.on('close', (code, reason) => this.#closed(code, reason.toString()));
     webSocket.pause();
@@ -135,7 +136,7 @@ export class WebSocketTransport implements Transport {
     if (!this.#isEnding) this.#handlers?.drain();
   }
 
-  /** Starts the closing handshake; a peer that neither takes the rest nor answers is cut off. */
+  /** Starts the closing handshake. */
   #finish(code: number, reason: string): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
@@ -145,8 +146,12 @@ export class WebSocketTransport implements Transport {
     webSocket.close(code, reason);
     // Paused, the answer to the close frame would never be read.
     webSocket.resume();
-    // `ws` bounds the whole of the closing handshake by itself.
-    this.socket.setTimeout(this.#lingerMs, () => webSocket.terminate());
+    this.#linger();
+  }
+
+  /** A peer that neither takes what is left nor closes is cut off; `ws` bounds the whole of the closing handshake by itself. */
+  #linger(): void {
+    this.socket.setTimeout(this.#lingerMs, () => this.#webSocket.terminate());
   }
 
   #closed(code: number, reason: string): void {
