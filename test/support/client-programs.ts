@@ -10,6 +10,8 @@ export interface ClientPrograms {
   readonly family: BrokerProgram;
   /** Runs the publisher to its end. */
   pub(port: number, args: readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Runs the publisher with a URL instead of host and port. */
+  pubTo(url: string, args: readonly string[]): Promise<RunResult>;
   /** Starts the publisher. */
   startPub(port: number, args: readonly string[], options?: RunOptions): RunningCommand;
   /** Starts the subscriber. */
@@ -21,12 +23,14 @@ export interface ClientPrograms {
 const environment = { HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
 
 export function clientPrograms(family: BrokerProgram): ClientPrograms {
-  const line = (name: 'pub' | 'sub' | 'rr', port: number, args: readonly string[]): [string, string[]] => {
+  const command = (name: 'pub' | 'sub' | 'rr', args: readonly string[]): [string, string[]] => {
     // Debian's programs hold their output back while it goes into a pipe.
     const unbuffered = family === 'mosquitto' ? ['stdbuf', '-oL'] : [];
-    const [command = '', ...first] = [...unbuffered, ...commandLine(family, name)];
-    return [command, [...first, '-h', '127.0.0.1', '-p', String(port), ...args]];
+    const [program = '', ...first] = [...unbuffered, ...commandLine(family, name)];
+    return [program, [...first, ...args]];
   };
+  const line = (name: 'pub' | 'sub' | 'rr', port: number, args: readonly string[]) =>
+    command(name, ['-h', '127.0.0.1', '-p', String(port), ...args]);
   const withEnvironment = (options: RunOptions = {}) => ({
     ...options,
     environment: { ...environment, ...options.environment },
@@ -34,6 +38,7 @@ export function clientPrograms(family: BrokerProgram): ClientPrograms {
   return {
     family,
     pub: (port, args, options) => run(...line('pub', port, args), withEnvironment(options)),
+    pubTo: (url, args) => run(...command('pub', ['-L', url, ...args]), withEnvironment()),
     startPub: (port, args, options) => start(...line('pub', port, args), withEnvironment(options)),
     sub: (port, args, options) => start(...line('sub', port, args), withEnvironment(options)),
     rr: (port, args, options) => run(...line('rr', port, args), withEnvironment(options)),
