@@ -1,5 +1,6 @@
 /** `clearwing pub`, also as `mosquitto_pub`: publishes messages. */
-import { CommandFailure, printEnding } from './client/client-connection.ts';
+import { CommandFailure } from './client/client-connection.ts';
+import { endCommand, printEnding } from './client/command-end.ts';
 import { startCommand } from './client/command-start.ts';
 import { exitStatus } from './client/exit-status.ts';
 import { helpText } from './client/help.ts';
@@ -23,8 +24,7 @@ export async function main(args: readonly string[], invokedAs: string): Promise<
     const output = new StandardOutput(process.stdout);
     const run = new PublisherRun(started, topicName, output);
     const ending = payload === undefined ? await run.publishLines() : await run.publishPayload(payload);
-    await output.finish();
-    return printEnding(ending, settings);
+    return endCommand(output, ending, settings);
   } catch (error) {
     if (error instanceof CommandFailure) return printEnding(error.ending, settings);
     throw error;

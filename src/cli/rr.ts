@@ -1,5 +1,6 @@
 /** `clearwing rr`, also as `mosquitto_rr`: sends a request and prints the response. */
-import { CommandFailure, printEnding } from './client/client-connection.ts';
+import { CommandFailure } from './client/client-connection.ts';
+import { endCommand, printEnding } from './client/command-end.ts';
 import { startCommand, usageHint } from './client/command-start.ts';
 import { exitStatus } from './client/exit-status.ts';
 import { loadPayload } from './client/message-source.ts';
@@ -25,8 +26,7 @@ export async function main(args: readonly string[], invokedAs: string): Promise<
     const payload = await loadPayload(source);
     const output = new StandardOutput(process.stdout);
     const ending = await new RequesterRun(started, { topicName, responseTopic, payload }, output).run();
-    await output.finish();
-    return printEnding(ending, settings);
+    return endCommand(output, ending, settings);
   } catch (error) {
     if (error instanceof CommandFailure) return printEnding(error.ending, settings);
     throw error;

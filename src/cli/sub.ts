@@ -1,5 +1,5 @@
 /** `clearwing sub`, also as `mosquitto_sub`: subscribes and prints what comes. */
-import { printEnding } from './client/client-connection.ts';
+import { endCommand } from './client/command-end.ts';
 import { startCommand } from './client/command-start.ts';
 import { exitStatus } from './client/exit-status.ts';
 import { StandardOutput } from './client/standard-output.ts';
@@ -15,6 +15,5 @@ export async function main(args: readonly string[], invokedAs: string): Promise<
   }
   const output = new StandardOutput(process.stdout);
   const ending = await new SubscriberRun(started, output).run();
-  await output.finish();
-  return printEnding(ending, started.settings);
+  return endCommand(output, ending, started.settings);
 }

@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { connect } from '../../client/node.ts';
-import type { Client, ConnectOptions, Endpoint } from '../../client/types.ts';
+import type { Client, ConnectOptions, Endpoint, SubscribeOptions } from '../../client/types.ts';
 import { MqttError, OptionError, RefusedError } from '../../protocol/errors.ts';
 import { type Ending, endingOf, exitStatus, refusedConnection } from './exit-status.ts';
 import type { PacketProperties } from './parse-options.ts';
@@ -112,6 +112,14 @@ function connectPropertiesOf(
   };
 }
 
+/** Subscription Options that only MQTT 5 has; before it they are nothing but reserved bits. [MQTT311-3.8.3-4] */
+export function subscriptionOptionsOf(
+  settings: ClientSettings,
+): Pick<SubscribeOptions, 'retainAsPublished' | 'retainHandling'> {
+  if (settings.protocolVersion !== 5) return {};
+  return { retainAsPublished: settings.retainAsPublished, retainHandling: settings.retainHandling };
+}
+
 async function addressOf(host: string): Promise<string> {
   if (isIP(host) !== 0) return host;
   try {
@@ -167,10 +175,4 @@ export function connectionEnding(error: unknown, settings: ClientSettings): Endi
   }
   if (error instanceof OptionError) return { status: exitStatus.failure, lines: [`Error: ${error.message}`] };
   return endingOf(error);
-}
-
-/** Prints what there is to say at the end, unless `--quiet` forbids it. */
-export function printEnding(ending: Ending, settings: ClientSettings): number {
-  if (!settings.isQuiet) for (const line of ending.lines) process.stderr.write(`${line}\n`);
-  return ending.status;
 }

@@ -89,5 +89,6 @@ const typeNames = new Map<number, string>(Object.entries(PacketType).map(([name,
 function publishText(packet: PublishPacket, packetIdentifier: number): string {
   const { dup, qos, retain, topicName, payload } = packet;
   const flags = `d${Number(dup)}, q${qos}, r${Number(retain)}, m${packetIdentifier}`;
-  return `(${flags}, '${topicName}', ... (${payload.length} bytes))`;
+  // A Topic Alias stands for the topic then.
+  return `(${flags}, '${topicName === '' ? '(null)' : topicName}', ... (${payload.length} bytes))`;
 }

@@ -62,8 +62,9 @@ export function refusedConnection(reasonCode: number, version: ProtocolVersion):
 export function endingOf(error: unknown): Ending {
   const systemError = systemErrorIn(error);
   const code = systemError?.code;
-  if (code !== undefined && isTlsCode(code)) {
-    return { status: exitStatus.tls, lines: [`Error: A TLS error occurred: ${systemError!.message}`] };
+  if (systemError !== undefined && isTlsError(systemError)) {
+    const { reason = systemError.message } = systemError as { reason?: string };
+    return { status: exitStatus.tls, lines: [`Error: A TLS error occurred: ${reason}`] };
   }
   if (!(error instanceof MqttError)) {
     return { status: exitStatus.failure, lines: [`Error: ${error instanceof Error ? error.message : String(error)}`] };
@@ -98,8 +99,9 @@ function systemErrorIn(error: unknown): NodeJS.ErrnoException | undefined {
   return found;
 }
 
-/** Node's codes for what OpenSSL finds wrong. */
-function isTlsCode(code: string): boolean {
+/** Whether TLS was the trouble, by Node's codes for what OpenSSL finds wrong. A server that speaks no TLS just closes. */
+function isTlsError({ code = '', message }: NodeJS.ErrnoException): boolean {
+  if (message.includes('before secure TLS connection')) return true;
   return /^(ERR_(TLS|SSL|OSSL)_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|EPROTO$)/.test(
     code,
   );

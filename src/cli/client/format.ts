@@ -61,11 +61,7 @@ function floatConversion(name: string, size: 4 | 8): Conversion {
 const conversions = new Map<string, Conversion>([
   ['%', () => '%'],
   ['A', numberOrNothing(({ properties }) => properties?.topicAlias)],
-  [
-    'C',
-    ({ message: { properties } }, field) =>
-      properties?.contentType === undefined ? fieldOfNothing(field) : fieldOfText(properties.contentType, field),
-  ],
+  ['C', ({ message: { properties } }, field) => fieldOfText(properties?.contentType ?? '', field)],
   ['D', ({ message: { properties } }) => properties?.correlationData ?? ''],
   ['d', floatConversion('double', 8)],
   ['E', numberOrNothing(({ properties }) => properties?.messageExpiryInterval)],

@@ -220,14 +220,13 @@ export const connectionRows: readonly OptionRow[] = [
     argument: { name: 'seconds', missing: 'no session expiry interval specified' },
     section: 'Session and identity',
     help:
-      'Session Expiry Interval, 0-4294967294 seconds; -1, 4294967295 or ∞ for ever, which needs -i. Means -V 5. Default 0, ' +
+      'Session Expiry Interval of MQTT 5, 0-4294967294 seconds; -1, 4294967295 or ∞ for ever, which needs -i. Default 0, ' +
       'with -c for ever.',
     apply: (settings, { text }) => {
       const seconds = text === '∞' ? forever : wholeNumberOfAnyBase(text);
       if (seconds === undefined) return 'Error: session-expiry-interval not a number.\n\n';
       if (seconds < -1 || seconds > forever) return 'Error: session-expiry-interval out of range.\n\n';
       settings.sessionExpiryInterval = seconds === -1 ? forever : seconds;
-      settings.protocolVersion = 5;
       return undefined;
     },
   },

@@ -233,13 +233,18 @@ function isRefusalByAcknowledgement(error: unknown): boolean {
   return reasonCode !== ReasonCode.qosNotSupported && reasonCode !== ReasonCode.retainNotSupported;
 }
 
+/** What an error says, as a line of its own. */
+function sentence({ message }: Error): string {
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
+}
+
 /** How `pub` ends when it could not publish. */
 export function publishEnding(error: unknown): Ending {
   if (error instanceof CommandFailure) return error.ending;
   if (error instanceof ConnectionClosedError && error.reasonCode !== undefined) {
     return {
       status: exitStatus.noConnection,
-      lines: ['Error: The client is not currently connected.', `(${error.message})`],
+      lines: ['Error: The client is not currently connected.', sentence(error)],
     };
   }
   if (error instanceof RefusedError && error.reasonCode === ReasonCode.qosNotSupported) {
@@ -250,7 +255,7 @@ export function publishEnding(error: unknown): Ending {
   if (isTooLarge || error instanceof RangeError) {
     return {
       status: exitStatus.failure,
-      lines: ['Error: Message payload is too large.', `(${(error as Error).message})`],
+      lines: ['Error: Message payload is too large.', sentence(error as Error)],
     };
   }
   return error === undefined ? lostConnection : endingOf(error);

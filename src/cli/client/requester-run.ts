@@ -5,7 +5,7 @@ import type { Packet } from '../../codec/packets.ts';
 import { RefusedError } from '../../protocol/errors.ts';
 import { PacketType } from '../../protocol/packet-types.ts';
 import { ReasonCode, reasonCodeName } from '../../protocol/reason-codes.ts';
-import { connectClient, connectionEnding, prepareConnection } from './client-connection.ts';
+import { connectClient, connectionEnding, prepareConnection, subscriptionOptionsOf } from './client-connection.ts';
 import type { StartedCommand } from './command-start.ts';
 import { type Ending, exitStatus } from './exit-status.ts';
 import { MessagePrinter } from './message-printer.ts';
@@ -87,8 +87,7 @@ export class RequesterRun {
     try {
       await client.subscribe(this.#request.responseTopic, {
         qos: settings.qos,
-        retainAsPublished: settings.retainAsPublished,
-        retainHandling: settings.retainHandling,
+        ...subscriptionOptionsOf(settings),
         onMessage: this.#onMessage,
         ...(hasProperties && { properties: properties.SUBSCRIBE }),
       });

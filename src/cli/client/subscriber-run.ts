@@ -13,7 +13,7 @@ import { ConnectionClosedError, MqttError, RefusedError } from '../../protocol/e
 import { PacketType } from '../../protocol/packet-types.ts';
 import { isFailure, ReasonCode, reasonCodeName } from '../../protocol/reason-codes.ts';
 import { matchesFilter } from '../../protocol/topics.ts';
-import { connectClient, connectionEnding, prepareConnection } from './client-connection.ts';
+import { connectClient, connectionEnding, prepareConnection, subscriptionOptionsOf } from './client-connection.ts';
 import type { StartedCommand } from './command-start.ts';
 import { type Ending, endingOf, exitStatus, refusedConnection } from './exit-status.ts';
 import { MessagePrinter } from './message-printer.ts';
@@ -103,14 +103,7 @@ export class SubscriberRun {
     const onSignal = (): void => this.#interrupt({ status: exitStatus.success, lines: [] });
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
-    this.#output.onBroken = () => {
-      const error = this.#output.error!;
-      if (error.code === 'EPIPE') this.#finish(success);
-      else {
-        const lines = [`Error: Unable to write the output: ${error.message}`];
-        this.#finish({ status: exitStatus.failure, lines, reasonCode: ReasonCode.success });
-      }
-    };
+    this.#output.onBroken = () => this.#finish(success);
     return () => {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
@@ -190,8 +183,7 @@ export class SubscriberRun {
     if (settings.topicFilters.length > 0) {
       const subscribed = client.subscribe(settings.topicFilters, {
         qos: settings.qos,
-        retainAsPublished: settings.retainAsPublished,
-        retainHandling: settings.retainHandling,
+        ...subscriptionOptionsOf(settings),
         onMessage: this.#onMessage,
         ...(isVersion5 && Object.keys(properties.SUBSCRIBE).length > 0 && { properties: properties.SUBSCRIBE }),
       });
