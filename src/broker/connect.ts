@@ -32,8 +32,8 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): Pr
   connection.peerMaximumPacketSize = packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   connection.state = 'authenticating';
 
-  const isAssigned =
-    packet.clientIdentifier === '' && !(listener.settings.useUsernameAsClientIdentifier && packet.username);
+  // Also where it is the user name: the client must know. [MQTT-3.2.2-16]
+  const isAssigned = packet.clientIdentifier === '';
   const clientIdentifier = clientIdentifierFor(connection, packet);
   connection.identity = {
     clientIdentifier: clientIdentifier ?? '',

@@ -38,6 +38,8 @@ export type ConnectionState = 'awaiting-connect' | 'authenticating' | 'open' | '
 const connectPacketSizeMax = 1024 * 1024;
 /** Output is written before the end of the turn once there is this much of it. */
 const flushBytes = 64 * 1024;
+/** From this multiple of `max_outbound_buffer` on, which deliveries alone do not reach, a client is read no further. */
+const stuffedShare = 2;
 /** What waits for a connection (queued and retained messages) is handed to it up to this many unsent bytes. */
 const drainBytesMax = 1024 * 1024;
 /** So many refusals of one client are logged … */
@@ -71,8 +73,10 @@ export class Connection {
   #isFlushScheduled = false;
   /** The transport asked to wait for its drain. */
   #isCongested = false;
-  /** A handler is at work: packets wait in the framer. */
-  #isSuspended = false;
+  /** Packets wait in the framer, and nothing is read, while a handler is at work, receivers catch up or our answers are not taken. */
+  #waitsFor: 'nothing' | 'handler' | 'receivers' | 'own output' = 'nothing';
+  /** Unsent bytes when `own output` was last looked at. */
+  #unsentBefore = 0;
   /** Acknowledgements that wait for the store. */
   #waitingForStore = 0;
   #refusals = 0;
@@ -129,6 +133,8 @@ export class Connection {
 
   /** Whether messages that can wait may be sent now. */
   get hasRoom(): boolean {
+    // What is gathered goes out at the end of the turn by itself, so without congestion there is no drain to wait for.
+    if (!this.#isCongested) return true;
     return this.unsentBytes < Math.min(drainBytesMax, this.context.settings.maxOutboundBufferBytes);
   }
 
@@ -155,11 +161,13 @@ export class Connection {
     this.context.counters.bytesReceived += chunk.length;
     this.#lastReceivedAt = this.context.clock.monotonic();
     this.framer.push(chunk);
-    if (!this.#isSuspended) this.#pump();
+    if (this.#waitsFor === 'nothing') this.#pump();
   }
 
   /** Works through the packets that are there. */
   #pump(): void {
+    const { flow } = this.context;
+    flow.forgetNoted();
     try {
       while (this.state !== 'closing' && this.state !== 'closed' && this.framer.next()) {
         const pending = processPacket(this);
@@ -167,10 +175,11 @@ export class Connection {
           this.#suspendUntil(pending);
           return;
         }
-        if (this.context.flow.hasNoted && this.#isHeld()) return;
+        if (this.#isCongested && this.#isStuffed()) return;
+        if (flow.hasNoted && this.#isHeld()) return;
       }
       this.relay.flush();
-      if (this.context.flow.hasNoted) this.#isHeld();
+      if (flow.hasNoted) this.#isHeld();
     } catch (error) {
       this.#fail(error);
     }
@@ -178,28 +187,41 @@ export class Connection {
 
   /** Stops reading if a receiver of what was just published is worth waiting for. */
   #isHeld(): boolean {
-    if (!this.context.flow.hold(this)) return false;
     this.relay.flush();
-    this.#isSuspended = true;
-    this.transport.pause();
+    if (!this.context.flow.hold(this)) return false;
+    this.#wait('receivers');
     return true;
   }
 
-  /** The receivers that this publisher was held for have caught up. */
+  /** Stops reading if our answers are not taken: a client that only asks would have us keep them all. */
+  #isStuffed(): boolean {
+    const { unsentBytes } = this;
+    if (unsentBytes < this.context.settings.maxOutboundBufferBytes * stuffedShare) return false;
+    this.relay.flush();
+    this.#unsentBefore = unsentBytes;
+    this.#wait('own output');
+    return true;
+  }
+
+  #wait(what: 'handler' | 'receivers' | 'own output'): void {
+    this.#waitsFor = what;
+    this.transport.pause();
+  }
+
+  /** What was waited for has happened: the handler is done, the receivers have caught up or our answers were taken. */
   goOn(): void {
-    this.#isSuspended = false;
+    this.#waitsFor = 'nothing';
     if (this.state === 'closing' || this.state === 'closed') return;
     this.transport.resume();
     this.#pump();
   }
 
   #suspendUntil(pending: Promise<void>): void {
-    this.#isSuspended = true;
-    this.transport.pause();
+    this.#wait('handler');
     pending.then(
       () => this.goOn(),
       (error) => {
-        this.#isSuspended = false;
+        this.#waitsFor = 'nothing';
         this.#fail(error);
       },
     );
@@ -409,13 +431,13 @@ export class Connection {
   watchdogExpired(): void {
     if (this.state === 'awaiting-connect' || this.state === 'authenticating') {
       this.context.counters.connectTimeouts++;
-      this.finish(
-        `Client ${this.peerName} sent no CONNECT within ${this.context.settings.connectTimeout} seconds, disconnecting`,
-        false,
-      );
+      const what =
+        this.identity === undefined ? `${this.peerName} sent no CONNECT` : `${this.name} was not authenticated`;
+      this.finish(`Client ${what} within ${this.context.settings.connectTimeout} seconds, disconnecting`, false);
       return;
     }
     if (this.state !== 'open') return;
+    if (this.#isSilentForUs()) this.#lastReceivedAt = this.context.clock.monotonic();
     const silentMs = this.context.clock.monotonic() - this.#lastReceivedAt;
     const allowedMs = this.keepAlive * 1500;
     if (silentMs < allowedMs) {
@@ -424,6 +446,14 @@ export class Connection {
     }
     this.context.counters.keepAliveTimeouts++;
     this.disconnect(ReasonCode.keepAliveTimeout, `Client ${this.name} has exceeded timeout, disconnecting`);
+  }
+
+  /** Whether it is we who do not read: for the sake of receivers, or while the client takes what we have for it. */
+  #isSilentForUs(): boolean {
+    if (this.#waitsFor !== 'own output') return this.#waitsFor === 'receivers';
+    const before = this.#unsentBefore;
+    this.#unsentBefore = this.unsentBytes;
+    return this.#unsentBefore < before;
   }
 
   #transportClosed(error: Error | undefined): void {
@@ -466,9 +496,11 @@ export class Connection {
   #drained(): void {
     this.#isCongested = false;
     const { session } = this;
-    if (session === undefined) return;
-    session.drain();
-    if (this.context.flow.isAwaited(session)) this.context.flow.release(session);
+    if (session !== undefined) {
+      session.drain();
+      if (this.context.flow.isAwaited(session)) this.context.flow.release(session);
+    }
+    if (this.#waitsFor === 'own output') this.goOn();
   }
 
   #fail(error: unknown): void {
@@ -497,6 +529,7 @@ export class Connection {
     }
     const rule = error.rule === undefined ? '' : ` [${error.rule}]`;
     if (this.state === 'awaiting-connect') this.#refuseConnect(reasonCode);
+    else if (this.state === 'authenticating') this.#sendRefusal(reasonCode);
     const who = this.identity === undefined ? this.peerName : this.name;
     this.disconnect(reasonCode, `Client ${who} disconnected due to ${kind}: ${error.message}${rule}`, error.message);
   }
@@ -509,12 +542,18 @@ export class Connection {
     const isUnknown = reasonCode === ReasonCode.unsupportedProtocolVersion;
     if (!isUnknown && level !== 5) return;
     if (level === 5) this.version = 5;
+    if (isUnknown) {
+      const { address } = this.transport.peer;
+      this.context.log.write('information', `Invalid protocol version ${level & 0x7f} in CONNECT from ${address}.`);
+    }
+    this.#sendRefusal(reasonCode);
+  }
+
+  #sendRefusal(reasonCode: ReasonCode): void {
     const { log, logsPackets } = this.context;
-    const { address } = this.transport.peer;
-    if (isUnknown) log.write('information', `Invalid protocol version ${level & 0x7f} in CONNECT from ${address}.`);
     if (logsPackets) {
       const code = this.version === 5 ? reasonCode : connectReturnCode(reasonCode);
-      log.write('debug', `Sending CONNACK to ${address} (0, ${code})`);
+      log.write('debug', `Sending CONNACK to ${this.transport.peer.address} (0, ${code})`);
     }
     this.send({ type: PacketType.CONNACK, sessionPresent: false, reasonCode, properties: undefined });
   }

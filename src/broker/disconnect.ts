@@ -3,12 +3,16 @@ import type { DisconnectPacket } from '../codec/packets.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { ReasonCode } from '../protocol/reason-codes.ts';
 import type { Connection } from './connection.ts';
-import type { Session } from './session.ts';
 
 export function handleDisconnect(connection: Connection, packet: DisconnectPacket): undefined {
   const { context } = connection;
-  const session = connection.session as Session;
+  const { session } = connection;
   if (context.logsPackets) context.log.write('debug', `Received DISCONNECT from ${connection.name}`);
+  if (session === undefined) {
+    // It gave up in the middle of its authentication.
+    connection.finish(`Client ${connection.name} disconnected`, false);
+    return;
+  }
   const expiry = packet.properties?.sessionExpiryInterval;
   if (expiry !== undefined) {
     if (session.expiryInterval === 0 && expiry !== 0) {

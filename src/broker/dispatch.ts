@@ -37,11 +37,15 @@ export function processPacket(connection: Connection): Promise<void> | undefined
     connection.relay.flush();
     // Before it is decoded: what might be wrong with it does not matter any more.
     if (first >> 4 === PacketType.CONNECT) throw new ProtocolError('A second CONNECT', undefined, 'MQTT-3.1.0-2');
-  } else if (
-    (bytes[packetStart] as number) >> 4 !==
-    (connection.state === 'awaiting-connect' ? PacketType.CONNECT : PacketType.AUTH)
-  ) {
-    throw new ProtocolError('The first packet is not CONNECT', undefined, 'MQTT-3.1.0-1');
+  } else {
+    const type = (bytes[packetStart] as number) >> 4;
+    if (connection.state === 'awaiting-connect') {
+      if (type !== PacketType.CONNECT) {
+        throw new ProtocolError('The first packet is not CONNECT', undefined, 'MQTT-3.1.0-1');
+      }
+    } else if (type !== PacketType.AUTH && type !== PacketType.DISCONNECT) {
+      throw new ProtocolError('A packet before CONNACK that is not AUTH or DISCONNECT', undefined, 'MQTT-3.1.2-30');
+    }
   }
   const packet = decodePacket(bytes, packetStart, bodyStart, end, connection.version);
   switch (packet.type) {

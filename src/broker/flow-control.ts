@@ -57,6 +57,11 @@ export class FlowControl {
     return this.#noted.length > 0;
   }
 
+  /** What was noted while nobody was publishing, or for somebody else, is nothing to hold the next publisher for. */
+  forgetNoted(): void {
+    if (this.#noted.length > 0) this.#noted.length = 0;
+  }
+
   /** The receiver is behind; whoever is publishing may be made to wait. */
   note(receiver: Session): void {
     if (this.#noted.length < 64 && !this.#noted.includes(receiver)) this.#noted.push(receiver);

@@ -112,12 +112,16 @@ export function guardedHooks(hooks: BrokerHooks, log: Log): BrokerHooks {
     logFailure(log, error);
     return { outcome: 'refuse', reasonCode: ReasonCode.unspecifiedError };
   };
+  const checked = (answer: AuthenticationAnswer): AuthenticationAnswer => {
+    if (['success', 'continue', 'refuse'].includes(answer?.outcome)) return answer;
+    throw new Error('authenticateStep answered without an outcome');
+  };
   const step =
     authenticateStep &&
     ((given: AuthenticationStep): Eventually<AuthenticationAnswer> => {
       try {
         const answer = authenticateStep.call(hooks, given);
-        return answer instanceof Promise ? answer.catch(refusal) : answer;
+        return answer instanceof Promise ? answer.then(checked).catch(refusal) : checked(answer);
       } catch (error) {
         return refusal(error);
       }

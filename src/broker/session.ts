@@ -248,7 +248,7 @@ export class Session {
     const { outbound } = this;
     if (!outbound.hasQuota || outbound.hasResends || outbound.count >= packetIdentifierMax) return false;
     const limit = this.#context.settings.maxInflightBytes;
-    return limit === 0 || this.#inflightBytes === 0 || this.#inflightBytes + message.payload.length <= limit;
+    return limit === 0 || this.#inflightBytes <= 0 || this.#inflightBytes + message.payload.length <= limit;
   }
 
   #send(connection: Connection, delivery: Delivery): void {
