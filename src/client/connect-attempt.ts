@@ -54,8 +54,10 @@ function dialWithin({ options, dial }: Attempt, signal: AbortSignal): Promise<Tr
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);
     signal.addEventListener('abort', onAbort);
-    const made = options.given.transport?.(options.endpoint) ?? dial(options.endpoint, options.given, signal);
-    made.then(
+    const { endpoint, given } = options;
+    // A function of the program's may also throw at once.
+    const make = async (): Promise<Transport> => given.transport?.(endpoint) ?? dial(endpoint, given, signal);
+    make().then(
       (transport) => {
         signal.removeEventListener('abort', onAbort);
         if (signal.aborted) transport.destroy();
@@ -63,7 +65,7 @@ function dialWithin({ options, dial }: Attempt, signal: AbortSignal): Promise<Tr
       },
       (error: unknown) => {
         signal.removeEventListener('abort', onAbort);
-        reject(dialError(error, options.endpoint));
+        reject(dialError(error, endpoint));
       },
     );
   });

@@ -16,7 +16,7 @@ export * from './public.ts';
  *     const client = await connect('mqtt://localhost');
  *
  * @param url `mqtt://`, `tcp://` (port 1883), `mqtts://`, `ssl://`, `tls://` (8883), `ws://` (80), `wss://` (443), each with
- * `[username[:password]@]host[:port]`, or `unix:///path`; or an Endpoint
+ * `[username[:password]@]host[:port]`, or `unix:///path`; or an Endpoint. With the option `tls` each of them is spoken over TLS.
  * @throws {OptionError} an option is wrong; it names it
  * @throws {RefusedError} the server refused, with its `reasonCode`
  * @throws {TimeoutError} nothing within `connectTimeoutMs`
@@ -47,9 +47,11 @@ export function dial(endpoint: Endpoint, options: ConnectOptions, signal: AbortS
     case 'ws':
     case 'wss': {
       const subprotocols = options.protocolVersion === 3 ? ['mqttv3.1'] : ['mqtt'];
-      return connectWebSocket(webSocketUrl(endpoint), { ...common, headers, subprotocols, tls: options.tls });
+      const protocol = options.tls === undefined ? endpoint.protocol : 'wss';
+      const url = webSocketUrl({ ...endpoint, protocol });
+      return connectWebSocket(url, { ...common, headers, subprotocols, tls: options.tls });
     }
     case 'unix':
-      return connectTcp({ unixPath: endpoint.path, signal });
+      return connectTcp({ unixPath: endpoint.path, tls: options.tls, signal });
   }
 }

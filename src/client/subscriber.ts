@@ -69,12 +69,14 @@ export class Subscriber implements SubscriptionOwner {
         if (consumer instanceof LoopConsumer) clock.defer(() => consumer.stopKeeping());
         resolve(subscription);
       });
-      signal?.addEventListener('abort', () => {
-        if (outbox.withdraw(request)) fail(abortError(signal));
+      const onAbort = (): void => {
+        if (outbox.withdraw(request)) fail(abortError(signal!));
         else if (subscription.isGranted) this.#leave(subscription);
         // Otherwise the answer is on its way, and then the server is told.
-        reject(abortError(signal));
-      });
+        reject(abortError(signal!));
+      };
+      signal?.addEventListener('abort', onAbort);
+      subscription.onFinish = () => signal?.removeEventListener('abort', onAbort);
       try {
         outbox.request(request);
         router.claim(subscription);

@@ -29,6 +29,8 @@ export class ActiveSubscription implements Subscription {
   readonly consumer: Consumer;
   /** Asked for again, and not answered yet. */
   isAsking = false;
+  /** Told when no more messages will come. */
+  onFinish: (() => void) | undefined;
   readonly #owner: SubscriptionOwner;
   /** Filters that were neither refused nor unsubscribed. */
   #live: LiveFilter[];
@@ -106,6 +108,8 @@ export class ActiveSubscription implements Subscription {
   /** No more messages will come; loops end after what they still have. */
   finish(error?: Error): void {
     this.#live = [];
+    this.onFinish?.();
+    this.onFinish = undefined;
     if (this.consumer instanceof LoopConsumer) this.consumer.finish(error);
   }
 
