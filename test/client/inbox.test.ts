@@ -367,6 +367,22 @@ describe('back-pressure', () => {
     client.destroy();
   });
 
+  it('stops in the middle of a chunk', async () => {
+    let received = 0;
+    const onPacket = (direction: string, packet: { type: number }): void => {
+      if (direction === 'received' && packet.type === PacketType.PUBLISH) received++;
+    };
+    const { client, side } = await new ScriptedServer().connected({ receiveQueueMax: 10, onPacket });
+    const hold = gate();
+    await granted(side, client.subscribe('a', { onMessage: () => hold.promise }));
+    side.send(...Array.from({ length: 1_000 }, () => publish('a', '')));
+    await settle();
+    expect(received).toBe(11);
+    hold.open();
+    while (received < 1_000) await settle(1);
+    client.destroy();
+  });
+
   it('counts the messages of all subscriptions, and holds for loops as well', async () => {
     const { client, side } = await new ScriptedServer().connected({ receiveQueueMax: 4 });
     const first = await granted(side, client.subscribe('a'));

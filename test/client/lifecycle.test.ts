@@ -189,6 +189,25 @@ describe('coming back', () => {
     client.destroy();
   });
 
+  it('subscribes again once only if the connection is lost meanwhile', async () => {
+    const server = new ScriptedServer();
+    const { client, side } = await server.connected();
+    const subscribing = client.subscribe('a');
+    await side.grant();
+    await subscribing;
+    side.cut();
+    const second = await server.connection(2);
+    await second.accept();
+    await second.take('SUBSCRIBE');
+    second.cut();
+    const third = await server.connection(3);
+    await third.accept();
+    await third.grant();
+    await settle();
+    expect(third.unread).toEqual([]);
+    client.destroy();
+  });
+
   it('wants a new Session again if the old one ended with its connection, and the old one otherwise', async () => {
     for (const { options, expected } of [
       { options: { cleanStart: true }, expected: true },

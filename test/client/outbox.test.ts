@@ -286,6 +286,10 @@ describe('Topic Aliases towards the server', () => {
     await client.publish('', 'y', withAlias(1));
     expect(await side.take('PUBLISH')).toMatchObject({ topicName: 'a', properties: { topicAlias: 1 } });
     expect(await side.take('PUBLISH')).toMatchObject({ topicName: '', properties: { topicAlias: 1 } });
+    side.cut();
+    await (await server.connection(2)).accept({ topicAliasMaximum: 2 });
+    await settle();
+    await expect(client.publish('', 'x', withAlias(1))).rejects.toThrow('Topic Alias 1 was not given one yet');
     client.destroy();
   });
 });
