@@ -95,8 +95,12 @@ describe('CONNECT of MQTT 3.1.1', () => {
     ['[MQTT311-3.1.2-19] a user name flag without a user name', 0x82, ''],
     ['[MQTT311-3.1.2-21] a password flag without a password', 0xc2, '00 01 61'],
     ['[MQTT311-3.1.2-18] a user name without its flag', 0x02, '00 01 61'],
+    ['[MQTT311-3.1.2-20] a password without its flag', 0x82, '00 01 61 00 01 62'],
+    ['[MQTT311-3.1.2-11] a will without its flag', 0x02, '00 01 61 00 01 62'],
+    ['[MQTT311-3.1.3-10] a Will Topic that is no UTF-8', 0x06, '00 02 c3 28 00 01 62'],
+    ['[MQTT311-3.1.3-11] a User Name that is no UTF-8', 0x82, '00 02 c3 28'],
   ] as const) {
-    rule(`${title} closes the connection without CONNACK`, async () => {
+    rule(`${title} [MQTT311-3.1.4-1] [MQTT311-3.2.2-6] closes the connection without CONNACK`, async () => {
       const head = hex(`00 04 4d 51 54 54 04 ${flags.toString(16).padStart(2, '0')} 00 3c 00 01 61`);
       const body = join(head, tail);
       expect(await exchangeUntilClosed(broker.port, 4, join(0x10, body.length, body))).toEqual([]);

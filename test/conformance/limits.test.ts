@@ -8,10 +8,12 @@ import {
   property,
   publish,
   publish5,
+  pubrec,
   pubrel,
   subscribe,
   subscribe5,
   text,
+  unsubscribe5,
 } from '../support/raw-packets.ts';
 import { rule, useBroker } from '../support/suite.ts';
 import { until } from '../support/until.ts';
@@ -96,16 +98,35 @@ describe('Maximum Packet Size of a Client', () => {
   });
 
   rule(
-    '[MQTT-3.4.2-2] [MQTT-3.9.2-1] [MQTT-3.11.2-1] [MQTT-3.14.2-3] no acknowledgement is larger either',
+    '[MQTT-3.4.2-2] [MQTT-3.5.2-2] [MQTT-3.6.2-2] [MQTT-3.7.2-2] [MQTT-3.9.2-1] [MQTT-3.11.2-1] [MQTT-3.14.2-3] no acknowledgement is larger either',
     async () => {
-      const { client } = await subscriber(20, 0);
-      client.send(publish5('nobody/here', 'x', { qos: 1, id: 1 }), subscribe5(2, [['a/#/b', 0]]));
-      for (let packet = await client.nextOrEnd(2_000); packet; packet = await client.nextOrEnd()) {
-        expect(packet.bytes.length).toBeLessThanOrEqual(20);
-        if (packet.name === 'SUBACK') client.send('36 00');
-      }
+      const maximum = 16;
+      const { client } = await subscriber(maximum, 0);
+      client.send(
+        publish5('nobody/here', 'x', { qos: 1, id: 1 }),
+        publish5('nobody/here', 'x', { qos: 2, id: 2 }),
+        pubrec(77),
+        pubrel(78),
+        subscribe5(2, [['fine', 0]]),
+        unsubscribe5(3, ['never']),
+      );
+      const seen = await client.collect();
+      client.send('36 00');
+      for (let packet = await client.nextOrEnd(); packet; packet = await client.nextOrEnd()) seen.push(packet);
+      expect(new Set(seen.map((packet) => packet.name))).toEqual(
+        new Set(['PUBACK', 'PUBREC', 'PUBREL', 'PUBCOMP', 'SUBACK', 'UNSUBACK', 'DISCONNECT']),
+      );
+      for (const packet of seen) expect(packet.bytes.length).toBeLessThanOrEqual(maximum);
     },
   );
+
+  rule('[MQTT-3.1.2-24] closes when not even its CONNACK would be small enough', async () => {
+    const client = await RawClient.open(broker.port);
+    client.send(connect({ properties: [property.maximumPacketSize(4)] }));
+    const answer = await client.nextOrEnd();
+    if (answer) expect(answer.bytes.length).toBeLessThanOrEqual(4);
+    await client.expectClosed();
+  });
 
   rule(
     '[MQTT-3.1.2-29] without problem information only PUBLISH, CONNACK and DISCONNECT may carry reasons',

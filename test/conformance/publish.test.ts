@@ -40,10 +40,13 @@ describe('PUBLISH', () => {
   };
 
   describe('flags', () => {
-    rule('[MQTT-3.3.1-2] [MQTT-4.3.1-1] [MQTT311-3.3.1-2] forwards QoS 0 with DUP 0', async () => {
-      const { topic, client } = await subscriber();
-      client.send(publish5(topic, 'x'));
-      await client.expectBytes(publish5(topic, 'x'));
+    rule('[MQTT-3.3.1-2] [MQTT-4.3.1-1] [MQTT311-3.3.1-2] [MQTT311-4.3.1-1] forwards QoS 0 with DUP 0', async () => {
+      for (const version of [4, 5] as const) {
+        const { topic, client } = await subscriber(2, version);
+        const message = publish(topic, 'x', version === 5 ? { properties: [] } : {});
+        client.send(message);
+        await client.expectBytes(message);
+      }
     });
 
     rule(
@@ -75,27 +78,34 @@ describe('PUBLISH', () => {
       await five.expectRefusal(0x81);
     });
 
-    rule('[MQTT-2.2.1-2] sends no Packet Identifier at QoS 0', async () => {
-      const { topic, client } = await subscriber(0);
-      client.send(publish5(topic, 'x', { qos: 1, id: 5 }));
-      const packets = [await client.next(), await client.next()];
-      expect(packets.map((packet) => packet.bytes.length).sort((a, b) => a - b)).toEqual([4, 2 + 2 + topic.length + 2]);
+    rule('[MQTT-2.2.1-2] [MQTT311-2.3.1-5] sends no Packet Identifier at QoS 0', async () => {
+      for (const version of [4, 5] as const) {
+        const { topic, client } = await subscriber(0, version);
+        const list = version === 5 ? { properties: [] } : {};
+        client.send(publish(topic, 'x', { qos: 1, id: 5, ...list }));
+        const packets = [await client.next(), await client.next()];
+        const message = packets.find((packet) => packet.name === 'PUBLISH');
+        expect(Buffer.from(message?.bytes ?? [])).toEqual(Buffer.from(publish(topic, 'x', list)));
+      }
     });
   });
 
   describe('retained messages', () => {
-    rule('[MQTT-3.3.1-5] [MQTT311-3.3.1-5] keeps the last one with its QoS, and sends it with RETAIN 1', async () => {
-      const topic = uniqueName('retain/');
-      await retained(topic, 'first');
-      await retained(topic, 'last');
-      for (const version of [4, 5] as const) {
-        const reader = await openClient(broker.port, { version });
-        reader.send(subscribe(1, [[topic, 2]], version === 5 ? [] : undefined));
-        await reader.expect('SUBACK');
-        expect(await reader.receive()).toMatchObject({ flags: 0x03, qos: 1, payload: Buffer.from('last') });
-        await reader.expectNothing();
-      }
-    });
+    rule(
+      '[MQTT-3.3.1-5] [MQTT311-3.3.1-5] [MQTT311-3.3.1-6] [MQTT311-3.3.1-8] keeps the last one with its QoS, and sends it with RETAIN 1',
+      async () => {
+        const topic = uniqueName('retain/');
+        await retained(topic, 'first');
+        await retained(topic, 'last');
+        for (const version of [4, 5] as const) {
+          const reader = await openClient(broker.port, { version });
+          reader.send(subscribe(1, [[topic, 2]], version === 5 ? [] : undefined));
+          await reader.expect('SUBACK');
+          expect(await reader.receive()).toMatchObject({ flags: 0x03, qos: 1, payload: Buffer.from('last') });
+          await reader.expectNothing();
+        }
+      },
+    );
 
     rule(
       '[MQTT-3.3.1-6] [MQTT-3.3.1-7] [MQTT311-3.3.1-10] [MQTT311-3.3.1-11] an empty one is forwarded and deletes',
@@ -176,6 +186,17 @@ describe('PUBLISH', () => {
       await reader.expectNothing();
     });
 
+    rule('[MQTT311-3.3.1-7] one at QoS 0 takes the place of one at QoS 2', async () => {
+      const topic = uniqueName('retain/');
+      const publisher = await openClient(broker.port, { version: 4 });
+      publisher.send(publish(topic, 'two', { qos: 2, id: 1, retain: true }), pubrel(1));
+      publisher.send(publish(topic, 'zero', { retain: true }));
+      await publisher.collect();
+      const reader = await openClient(broker.port, { version: 4 });
+      reader.send(subscribe(1, [[topic, 2]]));
+      await reader.expectBytes('90 03 00 01 02', publish(topic, 'zero', { retain: true }));
+    });
+
     rule('matches them with wildcards, at the lower QoS, not twice for one filter', async () => {
       const root = uniqueName('retain/');
       for (const name of ['a', 'b', 'b/c', '$d']) await retained(`${root}/${name}`, name);
@@ -254,7 +275,7 @@ describe('PUBLISH', () => {
       await client.expectBytes(publish(topic, 'x'));
     });
 
-    rule('[MQTT-4.10.0-1] a request finds its answer', async () => {
+    rule('a request finds its answer', async () => {
       const { topic: requests, client: responder } = await subscriber(1);
       const { topic: answers, client: requester } = await subscriber(1);
       requester.send(

@@ -42,11 +42,14 @@ describe('acknowledged delivery', () => {
     packets.filter((packet) => packet.name === 'PUBLISH').map((packet) => `${packet.payload}`);
 
   describe('from publishers', () => {
-    rule('[MQTT-4.3.2-4] [MQTT-2.2.1-5] [MQTT-3.3.4-1] [MQTT311-4.3.2-2] answers QoS 1 with PUBACK', async () => {
-      const four = await openClient(broker.port, { version: 4 });
-      four.send(publish(uniqueName('q/'), 'x', { qos: 1, id: 0x1234 }));
-      await four.expectBytes('40 02 12 34');
-    });
+    rule(
+      '[MQTT-4.3.2-4] [MQTT-2.2.1-5] [MQTT-3.3.4-1] [MQTT311-2.3.1-6] [MQTT311-3.3.4-1] [MQTT311-4.3.2-2] answers QoS 1 with PUBACK',
+      async () => {
+        const four = await openClient(broker.port, { version: 4 });
+        four.send(publish(uniqueName('q/'), 'x', { qos: 1, id: 0x1234 }));
+        await four.expectBytes('40 02 12 34');
+      },
+    );
 
     rule(
       '[MQTT-4.3.2-5] [MQTT311-4.3.2-2] takes the identifier of an acknowledged message as a new one, DUP or not',
@@ -160,6 +163,23 @@ describe('acknowledged delivery', () => {
     });
 
     rule(
+      '[MQTT-4.6.0-2] [MQTT-4.6.0-3] [MQTT311-4.6.0-2] [MQTT311-4.6.0-3] acknowledges in the order of the messages',
+      async () => {
+        const client = await openClient(broker.port, { version: 4 });
+        client.send(
+          publish('order/t', 'x', { qos: 2, id: 9 }),
+          publish('order/t', 'x', { qos: 1, id: 3 }),
+          publish('order/t', 'x', { qos: 2, id: 5 }),
+          publish('order/t', 'x', { qos: 1, id: 8 }),
+        );
+        const answers = await client.collect();
+        const order = (name: string) => answers.filter((packet) => packet.name === name).map((packet) => packet.id);
+        expect(order('PUBACK')).toEqual([3, 8]);
+        expect(order('PUBREC')).toEqual([9, 5]);
+      },
+    );
+
+    rule(
       '100 QoS 2 handshakes that a 3.1.1 client opens at once are all delivered',
       async () => {
         const { topic, client } = await subscriber(2);
@@ -238,7 +258,7 @@ describe('acknowledged delivery', () => {
     });
 
     rule(
-      '[MQTT-4.4.0-1] [MQTT-3.3.1-1] [MQTT-4.3.2-3] [MQTT311-4.4.0-1] repeats what is unacknowledged after a reconnect, with DUP, in order',
+      '[MQTT-4.4.0-1] [MQTT-3.3.1-1] [MQTT-4.3.2-3] [MQTT-4.3.3-3] repeats what is unacknowledged after a reconnect, with DUP, in order',
       async () => {
         const { topic, client, identity } = await subscriber(2, keep());
         const publisher = await openClient(broker.port);
@@ -257,6 +277,32 @@ describe('acknowledged delivery', () => {
         await again.expectNothing();
       },
     );
+
+    rule(
+      '[MQTT311-4.4.0-1] [MQTT311-3.3.1-1] [MQTT311-2.3.1-4] [MQTT311-4.6.0-1] repeats it so to MQTT 3.1.1 clients, with the same identifiers',
+      async () => {
+        const { topic, client, identity } = await subscriber(2, { version: 4 });
+        const publisher = await openClient(broker.port);
+        for (const [index, qos] of [2, 1, 2].entries()) await deliver(publisher, topic, `${index}`, qos, index + 1);
+        for (const id of [1, 2, 3]) expect(await client.expect('PUBLISH')).toMatchObject({ id });
+        await client.drop();
+        const again = await openClient(broker.port, identity);
+        await again.expectBytes(
+          publish(topic, '0', { qos: 2, id: 1, dup: true }),
+          publish(topic, '1', { qos: 1, id: 2, dup: true }),
+          publish(topic, '2', { qos: 2, id: 3, dup: true }),
+        );
+      },
+    );
+
+    rule('[MQTT-4.6.0-4] [MQTT311-4.6.0-4] sends PUBREL in the order of the PUBRECs', async () => {
+      const { topic, client } = await subscriber(2);
+      const publisher = await openClient(broker.port);
+      for (const id of [1, 2, 3, 4]) await deliver(publisher, topic, `${id}`, 2, id);
+      for (const id of [1, 2, 3, 4]) expect(await client.expect('PUBLISH')).toMatchObject({ id });
+      client.send(pubrec(3), pubrec(1), pubrec(4), pubrec(2));
+      await client.expectBytes(pubrel(3), pubrel(1), pubrel(4), pubrel(2));
+    });
 
     rule('[MQTT-4.3.3-6] [MQTT-4.3.3-5] repeats PUBREL and not PUBLISH once PUBREC has come', async () => {
       const { topic, client, identity } = await subscriber(2, keep());
@@ -306,7 +352,7 @@ describe('acknowledged delivery', () => {
         client.send(pubrec(1_234));
         await client.expectBytes(pubrel(1_234, 0x92));
       },
-      { mosquitto: 'says nothing' },
+      { mosquitto: 'says 0x00' },
     );
 
     rule('takes a PUBACK and a PUBCOMP for nothing calmly', async () => {
@@ -353,7 +399,7 @@ describe('acknowledged delivery', () => {
     });
 
     rule(
-      '[MQTT-4.6.0-5] [MQTT-4.6.0-6] [MQTT311-4.6.0-6] keeps the order of one publisher, topic and QoS',
+      '[MQTT-4.6.0-5] [MQTT-4.6.0-6] [MQTT311-4.6.0-5] [MQTT311-4.6.0-6] keeps the order of one publisher, topic and QoS',
       async () => {
         for (const qos of [0, 1, 2]) {
           const { topic, client } = await subscriber(2);

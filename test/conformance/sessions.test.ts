@@ -28,7 +28,7 @@ describe('sessions of MQTT 3.1.1', () => {
   const persistent = () => ({ version: 4, clientIdentifier: uniqueName('s'), cleanStart: false }) as const;
 
   rule(
-    '[MQTT311-3.1.2-4] [MQTT311-3.2.2-2] [MQTT311-3.2.2-3] keeps a session with Clean Session 0 and says so',
+    '[MQTT311-3.1.2-4] [MQTT311-3.2.2-2] [MQTT311-3.2.2-3] [MQTT311-4.1.0-1] [MQTT311-4.1.0-2] keeps a session with Clean Session 0 and says so',
     async () => {
       const fields = persistent();
       const first = await openClient(broker.port, fields);

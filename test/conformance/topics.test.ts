@@ -43,7 +43,9 @@ describe('topics', () => {
   ];
   for (const [filter, topic, matches] of matching) {
     const number =
-      filter.match(/^[#+]/) && topic.startsWith('$') ? '[MQTT-4.7.2-1] [MQTT311-4.7.2-1]' : '[MQTT-4.7.3-4]';
+      (/^[#+]/.test(filter) && topic.startsWith('$') && '[MQTT-4.7.2-1] [MQTT311-4.7.2-1]') ||
+      (filter.startsWith('\ufeff') && '[MQTT-1.5.4-3] [MQTT311-1.5.3-3]') ||
+      '[MQTT-4.7.3-4] [MQTT-3.3.2-3] [MQTT311-4.7.3-4] [MQTT311-3.3.2-3]';
     rule(`${number} "${filter}" ${matches ? 'matches' : 'does not match'} "${topic}"`, async () => {
       const client = await openClient(broker.port, { version: 4 });
       client.send(subscribe(1, [[filter, 0]]));
@@ -55,14 +57,17 @@ describe('topics', () => {
   }
 
   for (const topic of ['a/#', '#', '+', 'a/+/b', 'a#']) {
-    rule(`[MQTT-3.3.2-2] [MQTT-4.7.0-1] refuses to publish to "${topic}"`, async () => {
-      const four = await openClient(broker.port, { version: 4 });
-      four.send(publish(topic, 'x'));
-      await four.expectClosed();
-      const five = await openClient(broker.port);
-      five.send(publish5(topic, 'x'));
-      await five.expectRefusal(0x81, 0x82, 0x90);
-    });
+    rule(
+      `[MQTT-3.3.2-2] [MQTT-4.7.0-1] [MQTT311-3.3.2-2] [MQTT311-4.7.1-1] refuses to publish to "${topic}"`,
+      async () => {
+        const four = await openClient(broker.port, { version: 4 });
+        four.send(publish(topic, 'x'));
+        await four.expectClosed();
+        const five = await openClient(broker.port);
+        five.send(publish5(topic, 'x'));
+        await five.expectRefusal(0x81, 0x82, 0x90);
+      },
+    );
   }
 
   for (const filter of ['a/#/b', 'a#', '#a', 'a/b#', 'a+', '+a', 'a/b+/c', '##', '#/', '++']) {
@@ -97,7 +102,7 @@ describe('topics', () => {
     }
   });
 
-  rule('[MQTT-4.7.3-3] carries topics of 65,535 bytes', async () => {
+  rule('[MQTT-4.7.3-3] [MQTT311-4.7.3-3] carries topics of 65,535 bytes', async () => {
     const topic = `${uniqueName('long/')}/`.padEnd(65_535, 'x');
     const client = await openClient(broker.port, { version: 4 });
     client.send(subscribe(1, [[topic, 0]]));
@@ -108,7 +113,7 @@ describe('topics', () => {
   });
 
   rule(
-    '[MQTT-1.5.4-1] [MQTT-3.3.2-1] takes text of every length of UTF-8 and hands it on byte by byte',
+    '[MQTT-1.5.4-1] [MQTT-3.3.2-1] [MQTT311-3.3.2-1] takes text of every length of UTF-8 and hands it on byte by byte',
     async () => {
       const topic = uniqueName('utf8/\u0001\u007f\u0080\u07ff\u0800\ud7ff\ue000\uffff\u{10000}\u{10ffff}/');
       const client = await openClient(broker.port, { version: 4 });
