@@ -1,12 +1,12 @@
-/** The client against a real server of somebody else's. */
+/** The client against real servers: somebody else's, and ours. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../../src/client/node.ts';
 import type { Client, ConnectOptions, ReceivedMessage } from '../../src/client/types.ts';
 import { connect as connectInBrowser } from '../../src/client/web.ts';
 import { ReasonCode } from '../../src/protocol/reason-codes.ts';
 import { connectWebSocket as connectWeb, type WebSocketLike } from '../../src/transport/web.ts';
-import { type BrokerProcess, freePort, startBroker } from '../support/broker-process.ts';
+import { type BrokerProcess, type BrokerProgram, freePort, startBroker } from '../support/broker-process.ts';
 import { describeWithPeer } from '../support/peers.ts';
 import { uniqueName } from '../support/raw-client.ts';
 import { until } from '../support/until.ts';
@@ -18,12 +18,12 @@ const versions = [3, 4, 5] as const;
 const levels = [0, 1, 2] as const;
 const certificate = makeCertificate();
 
-describeWithPeer('mosquitto', 'the client and mosquitto', () => {
+function suite(program: BrokerProgram): void {
   let broker: BrokerProcess;
   const clients: Client[] = [];
   beforeAll(async () => {
     broker = await startBroker({
-      program: 'mosquitto',
+      program,
       webSocket: true,
       unixSocket: true,
       config: 'max_queued_messages 0\nmax_inflight_messages 100',
@@ -77,13 +77,13 @@ describeWithPeer('mosquitto', 'the client and mosquitto', () => {
     await client.end();
   });
 
-  it('reports who refused: a user without password, a subscription at 3.1.1 and at 5', async () => {
+  it('reports what was refused: connections of 3.1.1 and 5, messages at QoS 1 and 2', async () => {
     const closed = await startBroker({
-      program: 'mosquitto',
+      program,
       config: 'allow_anonymous true\nacl_file {directory}/acl',
       files: { acl: 'topic read open/#\ntopic write open/#\n' },
     });
-    const refusing = await startBroker({ program: 'mosquitto', config: 'allow_anonymous false' });
+    const refusing = await startBroker({ program, config: 'allow_anonymous false' });
     try {
       await expect(open({}, refusing.port)).rejects.toMatchObject({
         code: 'MQTT_ERR_REFUSED',
@@ -285,7 +285,7 @@ describeWithPeer('mosquitto', 'the client and mosquitto', () => {
   it('comes back to a server that was restarted and forgot everything', async () => {
     const port = await freePort();
     const config = `allow_anonymous true\nlistener ${port} 127.0.0.1`;
-    let server = await startBroker({ program: 'mosquitto', config });
+    let server = await startBroker({ program, config });
     const topic = uniqueName('restart');
     const lasting = { sessionExpiryInterval: 600 };
     const client = await open(lasting, port);
@@ -299,7 +299,7 @@ describeWithPeer('mosquitto', 'the client and mosquitto', () => {
     await server.stop();
     await until(() => client.state === 'reconnecting', 'the loss');
     const offline = levels.map((qos) => client.publish(topic, `offline ${qos}`, { qos }));
-    server = await startBroker({ program: 'mosquitto', config });
+    server = await startBroker({ program, config });
     try {
       expect(await connected).toBe(false);
       await Promise.all(offline);
@@ -347,9 +347,12 @@ describeWithPeer('mosquitto', 'the client and mosquitto', () => {
     await Promise.all(ways.map((client) => client.end()));
   });
 
+  // Ours does not listen with TLS.
+  if (program === 'clearwing') return;
+
   it('connects over TLS, and says why it does not', async () => {
     const secure = await startBroker({
-      program: 'mosquitto',
+      program,
       config: [
         'allow_anonymous true',
         'listener {port} 127.0.0.1',
@@ -380,7 +383,10 @@ describeWithPeer('mosquitto', 'the client and mosquitto', () => {
       await secure.stop();
     }
   });
-});
+}
+
+describeWithPeer('mosquitto', 'the client and mosquitto', () => suite('mosquitto'));
+describe('the client and our broker', () => suite('clearwing'));
 
 /** The class that browsers have, in Node: the one of `ws` with the same interface. */
 const { WebSocket: BrowserLike } = await import('ws');
