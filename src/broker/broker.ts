@@ -298,20 +298,14 @@ class Context implements BrokerContext {
     this.flow = new FlowControl(clock, this.counters);
     this.sessions = new Sessions(this);
     this.routes = new Routes(settings, this.authority);
-    this.retained = new RetainedMessages(settings.maxRetainedMessages);
+    this.retained = new RetainedMessages(settings.maxRetainedMessages, (topicName) => {
+      this.store?.deleteRetained(topicName);
+    });
     this.#watchMemory();
   }
 
   publish(message: Message, publisher: Session | undefined): Route {
-    if (message.retain) {
-      if (this.retained.update(message) === 'full') {
-        this.counters.retainedRefused++;
-        this.log.write(
-          'warning',
-          `Retained message on '${message.topicName}' not kept: max_retained_messages reached.`,
-        );
-      }
-    }
+    if (message.retain) this.#retain(message);
     const route = this.routes.of(message.topicName);
     deliverAll(this, route, message, publisher);
     return route;
@@ -324,7 +318,7 @@ class Context implements BrokerContext {
       this.log.write('warning', `Retained message on '${message.topicName}' not kept: max_retained_messages reached.`);
     } else if (this.store !== undefined && !message.topicName.startsWith('$SYS/')) {
       if (outcome === 'stored') this.store.putRetained(message);
-      else this.store.deleteRetained(message.topicName);
+      else if (outcome === 'removed') this.store.deleteRetained(message.topicName);
     }
   }
 

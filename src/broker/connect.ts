@@ -143,6 +143,8 @@ function open(
   const identity = connection.identity as ClientIdentity;
   const { settings } = context;
   const isV5 = packet.protocolVersion === 5;
+  // Before the Session that a Clean Start ends: that end is promised by the CONNACK, too.
+  const staged = context.store?.stagedCount;
 
   let session = context.sessions.get(identity.clientIdentifier);
   const former = session?.connection ?? session?.claimant;
@@ -190,7 +192,6 @@ function open(
   }
   connection.opened(resumed, answer.serverKeepAlive ?? packet.keepAlive);
   resumed.claimant = connection;
-  const staged = context.store?.stagedCount;
   resumed.record(connection.willMessage, 0);
   context.counters.clientsConnected++;
   context.counters.connectionsAccepted++;

@@ -342,13 +342,13 @@ export class Connection {
     }
     counters.messagesSent++;
     counters.publishMessagesSent++;
-    counters.publishBytesSent += message.payload.length;
+    counters.publishBytesSent += message.payloadLength;
     this.#appended(output);
     if (this.context.logsPackets) {
       const topic = message.topicName.slice(this.listener.settings.mountPoint.length);
       this.context.log.write(
         'debug',
-        `Sending PUBLISH to ${this.name} (d${dup ? 1 : 0}, q${qos}, r${retain ? 1 : 0}, m${packetIdentifier}, '${topic}', ... (${message.payload.length} bytes))`,
+        `Sending PUBLISH to ${this.name} (d${dup ? 1 : 0}, q${qos}, r${retain ? 1 : 0}, m${packetIdentifier}, '${topic}', ... (${message.payloadLength} bytes))`,
       );
     }
     return true;
@@ -564,7 +564,7 @@ export class Connection {
     if (this.context.logsPackets) {
       this.context.log.write(
         'debug',
-        `Dropped PUBLISH to ${this.name}: '${message.topicName}' (${message.payload.length} bytes) is over its Maximum Packet Size of ${this.peerMaximumPacketSize}`,
+        `Dropped PUBLISH to ${this.name}: '${message.topicName}' (${message.payloadLength} bytes) is over its Maximum Packet Size of ${this.peerMaximumPacketSize}`,
       );
     }
     return false;
@@ -582,7 +582,7 @@ export class Connection {
     if (this.outboundAliases !== undefined) {
       alias = this.outboundAliases.get(topicName);
       if (alias !== 0) topicName = '';
-      else if (topicName.length + message.payload.length < this.peerMaximumPacketSize - 1024) {
+      else if (topicName.length + message.payloadLength < this.peerMaximumPacketSize - 1024) {
         // An alias is given only with a packet that surely goes out.
         alias = this.outboundAliases.assign(topicName);
       }

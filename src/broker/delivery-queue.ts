@@ -29,7 +29,7 @@ export class DeliveryQueue {
   }
 
   add(delivery: Delivery, limits: QueueLimits): QueueOutcome {
-    const size = delivery.message.payload.length;
+    const size = delivery.message.payloadLength;
     if (limits.maxQueuedMessages !== 0 && this.length >= limits.maxQueuedMessages) return 'too-many';
     if (limits.maxQueuedBytes !== 0 && this.bytes + size > limits.maxQueuedBytes) return 'too-large';
     this.#ring ??= new RingQueue<Delivery>();
@@ -48,7 +48,7 @@ export class DeliveryQueue {
   shift(): Delivery | undefined {
     const delivery = this.#ring?.shift();
     if (delivery === undefined) return undefined;
-    this.bytes -= delivery.message.payload.length;
+    this.bytes -= delivery.message.payloadLength;
     if (delivery.qos === 0) this.qos0Count--;
     if (this.#ring?.length === 0) this.#ring = undefined;
     return delivery;

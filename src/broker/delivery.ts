@@ -15,6 +15,8 @@ export class Delivery implements OutboundEntry {
   state: OutboundState;
   /** Its place in the store's order of this Session; 0 if it is not stored. */
   position: number;
+  /** The store's own note that it has a record of it; nobody else's business. */
+  isWritten: boolean;
 
   constructor(message: Message, qos: QoS, retain: boolean, subscriptionIdentifiers: readonly number[] | undefined) {
     this.message = message;
@@ -24,5 +26,6 @@ export class Delivery implements OutboundEntry {
     this.packetIdentifier = 0;
     this.state = 'idle';
     this.position = 0;
+    this.isWritten = false;
   }
 }

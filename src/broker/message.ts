@@ -16,9 +16,18 @@ export interface Publisher {
   readonly listenerIndex: number;
 }
 
+/** A payload that rests in the store. */
+export interface StoredPayload {
+  /** Bytes. */
+  readonly length: number;
+  /** @throws {MqttError} `MQTT_ERR_STORAGE` if the store cannot give it back */
+  read(): Uint8Array;
+}
+
 export class Message {
   readonly topicName: string;
-  readonly payload: Uint8Array;
+  /** Bytes of payload, known without reading it. */
+  readonly payloadLength: number;
   /** As published. */
   readonly qos: QoS;
   readonly retain: boolean;
@@ -27,7 +36,12 @@ export class Message {
   readonly expiresAt: number;
   /** Undefined for what the broker itself publishes. */
   readonly publisher: Publisher | undefined;
+  /** The store's own note of where it keeps the message; nobody else's business. */
+  stored: StoredPayload | undefined;
+  /** Undefined while the payload is in the store only. */
+  #payload: Uint8Array | undefined;
 
+  /** @param stored where the payload is to be read from when it is asked for; `payload` is then nothing */
   constructor(
     topicName: string,
     payload: Uint8Array,
@@ -36,14 +50,41 @@ export class Message {
     properties: MessageProperties | undefined,
     expiresAt: number,
     publisher: Publisher | undefined,
+    stored?: StoredPayload,
   ) {
     this.topicName = topicName;
-    this.payload = payload;
+    this.payloadLength = stored === undefined ? payload.length : stored.length;
     this.qos = qos;
     this.retain = retain;
     this.properties = properties;
     this.expiresAt = expiresAt;
     this.publisher = publisher;
+    this.stored = stored;
+    this.#payload = stored === undefined ? payload : undefined;
+  }
+
+  /** @throws {MqttError} `MQTT_ERR_STORAGE` if it rests in the store and cannot be read */
+  get payload(): Uint8Array {
+    return this.#payload ?? this.#readPayload();
+  }
+
+  /** Whether the payload takes memory now. */
+  get isInMemory(): boolean {
+    return this.#payload !== undefined;
+  }
+
+  /** The store has the payload: from now on it is read from there when it is asked for. */
+  releasePayload(): void {
+    if (this.stored !== undefined) this.#payload = undefined;
+  }
+
+  /** The payload is about to leave the store: it is kept in memory again. */
+  keepPayload(): void {
+    this.#payload ??= this.#readPayload();
+  }
+
+  #readPayload(): Uint8Array {
+    return (this.stored as StoredPayload).read();
   }
 }
 

@@ -93,11 +93,12 @@ export function receivePubrel(connection: Connection, packet: AcknowledgePacket)
     );
     return;
   }
-  session.inboundBytes -= message.payload.length;
+  session.inboundBytes -= message.payloadLength;
   const staged = context.store?.stagedCount;
-  session.store?.deleteInbound(session.clientIdentifier, packet.packetIdentifier);
   // A message that its hook dropped is kept as a mark, so that its identifier lives through the exchange.
   if (message.topicName !== '') context.publish(message, session);
+  const { packetIdentifier } = packet;
+  session.store?.deleteInbound(session.clientIdentifier, { packetIdentifier, message });
   connection.acknowledgeWhenSafe(PacketType.PUBCOMP, packet.packetIdentifier, ReasonCode.success, undefined, staged);
 }
 
@@ -191,9 +192,9 @@ function accept(connection: Connection, packet: PublishPacket, message: Message 
         ReasonCode.quotaExceeded,
       );
     }
-    const kept = message ?? droppedMark;
+    const kept = message ?? droppedMark();
     session.inbound.begin(packet.packetIdentifier, kept);
-    session.inboundBytes += kept.payload.length;
+    session.inboundBytes += kept.payloadLength;
     session.store?.putInbound(session.clientIdentifier, { packetIdentifier: packet.packetIdentifier, message: kept });
     acknowledge(connection, packet, ReasonCode.success, undefined, staged);
     return;
@@ -205,7 +206,10 @@ function accept(connection: Connection, packet: PublishPacket, message: Message 
   }
 }
 
-const droppedMark = new Message('', new Uint8Array(0), 0, false, undefined, 0, undefined);
+/** What stands for a message that its hook dropped. */
+function droppedMark(): Message {
+  return new Message('', new Uint8Array(0), 0, false, undefined, 0, undefined);
+}
 
 /** A message that will not be routed: the client is told as far as its version can tell. [MQTT 5.0 §3.4.2.1] */
 function refuse(

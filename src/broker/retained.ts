@@ -46,8 +46,12 @@ export class RetainedMessages {
   #ownCount = 0;
   #bytes = 0;
 
-  constructor(maxMessages: number) {
+  readonly #onExpired: (topicName: string) => void;
+
+  /** @param onExpired called with the topic of each message that is dropped because it has expired */
+  constructor(maxMessages: number, onExpired: (topicName: string) => void = () => {}) {
     this.maxMessages = maxMessages;
+    this.#onExpired = onExpired;
   }
 
   /** Topics with a retained message. */
@@ -115,6 +119,7 @@ export class RetainedMessages {
     return new RetainedCursor(this.#tree.root, topicFilter, (record, into, now) => {
       if (record.expiry !== undefined && record.expiry.expiresAt <= now) {
         this.#remove(record);
+        this.#onExpired(record.topicName);
         return false;
       }
       into.push(messageOf(record));
@@ -135,6 +140,7 @@ export class RetainedMessages {
       first = this.#expiries.peek()
     ) {
       this.#remove(first.owner);
+      this.#onExpired(first.owner.topicName);
       removed++;
     }
     return removed;

@@ -97,9 +97,18 @@ export class Session {
 
   /** Takes the Session, and all that hangs on it, out of the store. */
   unrecord(): void {
-    if (!this.#isRecorded) return;
+    const { store } = this.#context;
+    if (!this.#isRecorded || store === undefined) return;
     this.#isRecorded = false;
-    this.#context.store?.deleteSession(this.clientIdentifier);
+    const { clientIdentifier } = this;
+    for (const delivery of this.outbound.pending()) this.#forget(delivery);
+    for (const delivery of this.queue.entries()) this.#forget(delivery);
+    for (const [packetIdentifier, message] of this.inbound.entries()) {
+      store.deleteInbound(clientIdentifier, { packetIdentifier, message });
+    }
+    for (const requestedFilter of this.subscriptions.keys())
+      store.deleteSubscription(clientIdentifier, requestedFilter);
+    store.deleteSession(clientIdentifier);
   }
 
   /** The Session was found in the store. */
@@ -112,6 +121,7 @@ export class Session {
     const { message, qos, retain, subscriptionIdentifiers, packetIdentifier, state, position } = record;
     const delivery = new Delivery(message, qos, retain, subscriptionIdentifiers);
     delivery.position = position;
+    delivery.isWritten = true;
     this.#lastPosition = Math.max(this.#lastPosition, position);
     if (packetIdentifier === 0) {
       this.queue.add(delivery, { maxQueuedMessages: 0, maxQueuedBytes: 0 });
@@ -124,9 +134,7 @@ export class Session {
 
   /** A PUBREC came for one in flight: from now on it waits for PUBCOMP. */
   released(delivery: Delivery): void {
-    if (delivery.position === 0) return;
-    const { clientIdentifier } = this;
-    this.store?.updateDelivery(clientIdentifier, delivery.position, delivery.packetIdentifier, delivery.state);
+    if (delivery.position !== 0) this.store?.updateDelivery(this.clientIdentifier, delivery);
   }
 
   /**
@@ -161,7 +169,7 @@ export class Session {
     while (connection.hasRoom && connection.isOpen) {
       const again = this.outbound.nextResend();
       if (again === undefined) break;
-      this.#inflightBytes += again.message.payload.length;
+      this.#inflightBytes += again.message.payloadLength;
       this.#write(connection, again, true);
     }
     while (connection.hasRoom && connection.isOpen) {
@@ -189,7 +197,7 @@ export class Session {
   delivered(delivery: Delivery): void {
     this.acknowledgements++;
     this.#forget(delivery);
-    this.#inflightBytes -= delivery.message.payload.length;
+    this.#inflightBytes -= delivery.message.payloadLength;
     const { flow } = this.#context;
     if (this.queue.length <= behindMessages >> 2 && flow.isAwaited(this)) flow.release(this);
     if (this.queue.length > 0 || this.replays !== undefined || this.outbound.hasResends) this.drain();
@@ -204,7 +212,7 @@ export class Session {
     this.claimant = undefined;
     this.#inflightBytes = 0;
     for (const released of this.outbound.connectionMade(receiveMaximum)) {
-      this.#inflightBytes += released.message.payload.length;
+      this.#inflightBytes += released.message.payloadLength;
       connection.sendPubrel(released.packetIdentifier);
     }
     this.drain();
@@ -248,20 +256,19 @@ export class Session {
     const { outbound } = this;
     if (!outbound.hasQuota || outbound.hasResends || outbound.count >= packetIdentifierMax) return false;
     const limit = this.#context.settings.maxInflightBytes;
-    return limit === 0 || this.#inflightBytes <= 0 || this.#inflightBytes + message.payload.length <= limit;
+    return limit === 0 || this.#inflightBytes <= 0 || this.#inflightBytes + message.payloadLength <= limit;
   }
 
   #send(connection: Connection, delivery: Delivery): void {
     this.outbound.begin(delivery);
-    this.#inflightBytes += delivery.message.payload.length;
+    this.#inflightBytes += delivery.message.payloadLength;
     const { store } = this;
     if (store === undefined) {
       this.#write(connection, delivery, false);
       return;
     }
-    const { clientIdentifier } = this;
     if (delivery.position === 0) this.#keep(store, delivery);
-    else store.updateDelivery(clientIdentifier, delivery.position, delivery.packetIdentifier, delivery.state);
+    else store.updateDelivery(this.clientIdentifier, delivery);
     if (delivery.qos === 1) {
       this.#write(connection, delivery, false);
       return;
@@ -273,22 +280,12 @@ export class Session {
   }
 
   #keep(store: Store, delivery: Delivery): void {
-    const { message, qos, retain, subscriptionIdentifiers, packetIdentifier, state } = delivery;
-    const position = ++this.#lastPosition;
-    delivery.position = position;
-    store.putDelivery(this.clientIdentifier, {
-      position,
-      message,
-      qos,
-      retain,
-      subscriptionIdentifiers,
-      packetIdentifier,
-      state,
-    });
+    delivery.position = ++this.#lastPosition;
+    store.putDelivery(this.clientIdentifier, delivery);
   }
 
   #forget(delivery: Delivery): void {
-    if (delivery.position !== 0) this.#context.store?.deleteDelivery(this.clientIdentifier, delivery.position);
+    if (delivery.position !== 0) this.#context.store?.deleteDelivery(this.clientIdentifier, delivery);
     delivery.position = 0;
   }
 
@@ -303,7 +300,7 @@ export class Session {
     );
     if (wasSent) return;
     // Too large for this client: as if it had been sent and acknowledged. [MQTT-3.1.2-25]
-    this.#inflightBytes -= delivery.message.payload.length;
+    this.#inflightBytes -= delivery.message.payloadLength;
     this.outbound.abandon(delivery);
     this.#forget(delivery);
   }

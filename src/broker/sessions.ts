@@ -54,11 +54,16 @@ export class Sessions {
       this.end(session);
       return;
     }
-    const { persistentClientExpiration } = this.#context.settings;
-    let seconds = session.expiryInterval;
-    if (persistentClientExpiration > 0) seconds = Math.min(seconds, persistentClientExpiration);
-    if (seconds !== neverExpires) this.expireAt(session, this.#context.clock.now() + seconds * 1000);
+    const seconds = this.lifetimeOf(session);
+    if (seconds !== Number.POSITIVE_INFINITY) this.expireAt(session, this.#context.clock.now() + seconds * 1000);
     session.record(session.pendingWill?.will, session.pendingWill?.dueAt ?? 0);
+  }
+
+  /** Seconds that the Session lives without a connection; Infinity if it never expires. */
+  lifetimeOf(session: Session): number {
+    const { persistentClientExpiration } = this.#context.settings;
+    const seconds = session.expiryInterval === neverExpires ? Number.POSITIVE_INFINITY : session.expiryInterval;
+    return persistentClientExpiration > 0 ? Math.min(seconds, persistentClientExpiration) : seconds;
   }
 
   /** Ends an absent Session at that time, in milliseconds since the epoch, unless it is resumed before. */
@@ -92,9 +97,10 @@ export class Sessions {
       this.#byClientIdentifier.delete(session.clientIdentifier);
     }
     for (const subscription of session.subscriptions.values()) this.#context.routes.remove(subscription);
+    // First, because it notes in the store that there is no will any more.
+    publishPendingWill(this.#context, session);
+    session.unrecord();
     session.subscriptions.clear();
     session.queue.clear();
-    session.unrecord();
-    publishPendingWill(this.#context, session);
   }
 }

@@ -3,11 +3,12 @@
  * later, and `crashed` is what a process would find that was killed before the next commit.
  */
 import type { Clock } from '../../base/clock.ts';
-import type { OutboundState } from '../../exchange/outbound-exchange.ts';
+import type { Delivery } from '../delivery.ts';
 import type { Message } from '../message.ts';
 import type {
   DeliveryRecord,
   InboundRecord,
+  RecordCounts,
   SessionRecord,
   Store,
   StoredSession,
@@ -48,6 +49,9 @@ export interface MemoryStoreOptions {
 
 export class MemoryStore implements Store {
   stagedCount = 0;
+  readonly trouble = undefined;
+  readonly isRefusingWork = false;
+  readonly isBehind = false;
   readonly #options: MemoryStoreOptions;
   readonly #committed: Committed;
   #staged: ((state: Committed) => void)[] = [];
@@ -91,18 +95,17 @@ export class MemoryStore implements Store {
     this.#stageFor(clientIdentifier, (session) => session.subscriptions.delete(requestedFilter));
   }
 
-  putDelivery(clientIdentifier: string, record: DeliveryRecord): void {
+  putDelivery(clientIdentifier: string, delivery: Delivery): void {
+    const record = recordOf(delivery);
     this.#stageFor(clientIdentifier, (session) => session.deliveries.set(record.position, record));
   }
 
-  updateDelivery(clientIdentifier: string, position: number, packetIdentifier: number, state: OutboundState): void {
-    this.#stageFor(clientIdentifier, (session) => {
-      const known = session.deliveries.get(position);
-      if (known !== undefined) session.deliveries.set(position, { ...known, packetIdentifier, state });
-    });
+  updateDelivery(clientIdentifier: string, delivery: Delivery): void {
+    const record = recordOf(delivery);
+    this.#stageFor(clientIdentifier, (session) => session.deliveries.set(record.position, record));
   }
 
-  deleteDelivery(clientIdentifier: string, position: number): void {
+  deleteDelivery(clientIdentifier: string, { position }: Delivery): void {
     this.#stageFor(clientIdentifier, (session) => session.deliveries.delete(position));
   }
 
@@ -110,7 +113,7 @@ export class MemoryStore implements Store {
     this.#stageFor(clientIdentifier, (session) => session.inbound.set(record.packetIdentifier, record));
   }
 
-  deleteInbound(clientIdentifier: string, packetIdentifier: number): void {
+  deleteInbound(clientIdentifier: string, { packetIdentifier }: InboundRecord): void {
     this.#stageFor(clientIdentifier, (session) => session.inbound.delete(packetIdentifier));
   }
 
@@ -127,8 +130,26 @@ export class MemoryStore implements Store {
     else this.#waiting.push(callback);
   }
 
+  sync(): Promise<void> {
+    return new Promise((resolve) => this.whenSafe(resolve));
+  }
+
+  countRecords(): RecordCounts {
+    const { sessions, retained } = this.#committed;
+    const counts = { messages: 0, sessions: sessions.size, subscriptions: 0, deliveries: 0, inbound: 0 };
+    const messages = new Set<Message>();
+    for (const { subscriptions, deliveries, inbound } of sessions.values()) {
+      counts.subscriptions += subscriptions.size;
+      counts.deliveries += deliveries.size;
+      counts.inbound += inbound.size;
+      for (const { message } of [...deliveries.values(), ...inbound.values()]) messages.add(message);
+    }
+    return { ...counts, messages: messages.size, retained: retained.size };
+  }
+
   close(): Promise<void> {
     this.#apply(this.#staged.splice(0));
+    for (const callback of this.#waiting.splice(0)) callback();
     return Promise.resolve();
   }
 
@@ -168,4 +189,10 @@ export class MemoryStore implements Store {
   #apply(changes: readonly ((state: Committed) => void)[]): void {
     for (const change of changes) change(this.#committed);
   }
+}
+
+/** The delivery as it is now: what is committed later is what was staged. */
+function recordOf(delivery: Delivery): DeliveryRecord {
+  const { position, message, qos, retain, subscriptionIdentifiers, packetIdentifier, state } = delivery;
+  return { position, message, qos, retain, subscriptionIdentifiers, packetIdentifier, state };
 }

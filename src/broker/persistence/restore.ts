@@ -1,8 +1,9 @@
 /** From what a store held to living Sessions, as they were when the process ended. */
 import type { BrokerContext } from '../context.ts';
+import type { Session } from '../session.ts';
 import { Subscription } from '../subscription.ts';
 import { waitWithWill } from '../will.ts';
-import type { StoredSession, StoredState } from './store.ts';
+import type { SessionRecord, StoredSession, StoredState } from './store.ts';
 
 export function restoreState(context: BrokerContext, state: StoredState): void {
   const now = context.clock.now();
@@ -10,10 +11,14 @@ export function restoreState(context: BrokerContext, state: StoredState): void {
     if (message.expiresAt === 0 || message.expiresAt > now) context.retained.update(message);
     else context.store?.deleteRetained(message.topicName);
   }
-  for (const stored of state.sessions) restoreSession(context, stored);
+  const absent: { readonly session: Session; readonly record: SessionRecord }[] = [];
+  for (const stored of state.sessions)
+    absent.push({ session: restoreSession(context, stored), record: stored.session });
+  // Only once all are back: their wills are for the others, too.
+  for (const { session, record } of absent) resumeAbsence(context, session, record);
 }
 
-function restoreSession(context: BrokerContext, { session: record, ...stored }: StoredSession): void {
+function restoreSession(context: BrokerContext, { session: record, ...stored }: StoredSession): Session {
   const session = context.sessions.create({
     clientIdentifier: record.clientIdentifier,
     username: record.username,
@@ -31,10 +36,15 @@ function restoreSession(context: BrokerContext, { session: record, ...stored }: 
   for (const delivery of stored.deliveries) session.restore(delivery);
   for (const { packetIdentifier, message } of stored.inbound) {
     session.inbound.begin(packetIdentifier, message);
-    session.inboundBytes += message.payload.length;
+    session.inboundBytes += message.payloadLength;
   }
+  return session;
+}
+
+function resumeAbsence(context: BrokerContext, session: Session, record: SessionRecord): void {
   if (record.willDueAt === 0 && record.expiresAt === 0) {
-    // It was connected (or never expires): its connection ended with the process. [MQTT-3.1.2-8]
+    if (record.will === undefined && context.sessions.lifetimeOf(session) === Number.POSITIVE_INFINITY) return;
+    // It was connected: its connection ended with the process. [MQTT-3.1.2-8]
     context.sessions.leave(session, record.will);
     return;
   }

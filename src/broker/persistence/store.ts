@@ -1,5 +1,6 @@
 /**
- * What outlives the broker's process, and when it is safe: the contract. `memory.ts` implements it for tests and simulations.
+ * What outlives the broker's process, and when it is safe: the contract. `lmdb.ts` implements it on disk, `memory.ts` for tests and
+ * simulations.
  *
  * The shape is a log of messages, each kept once however many Sessions wait for it, Sessions as records that refer to messages of the log,
  * and the last message of each topic. Nothing is ever rewritten as a whole.
@@ -14,6 +15,7 @@
 import type { WillMessage } from '../../codec/packets.ts';
 import type { OutboundState } from '../../exchange/outbound-exchange.ts';
 import type { QoS } from '../../protocol/version.ts';
+import type { Delivery } from '../delivery.ts';
 import type { Message } from '../message.ts';
 
 /** A Session without what hangs on it. */
@@ -44,11 +46,11 @@ export interface SubscriptionRecord {
   readonly identifier: number;
 }
 
-/** A message on its way to one Session. */
+/** A message on its way to one Session, as `load` finds it. */
 export interface DeliveryRecord {
   /** Its place in the Session's order; rises from 1. */
   readonly position: number;
-  /** The same object for all Sessions that wait for it: that is how the store knows to keep it once. */
+  /** The same object for all Sessions that wait for it. */
   readonly message: Message;
   readonly qos: QoS;
   readonly retain: boolean;
@@ -73,31 +75,56 @@ export interface StoredSession {
   readonly inbound: readonly InboundRecord[];
 }
 
+/** To be gone through once, before anything is staged. Messages of Sessions may have their payload in the store only. */
 export interface StoredState {
   readonly sessions: Iterable<StoredSession>;
   readonly retained: Iterable<Message>;
 }
 
+/** How many records a store holds, by kind. */
+export interface RecordCounts {
+  readonly messages: number;
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly deliveries: number;
+  readonly inbound: number;
+  readonly retained: number;
+}
+
 export interface Store {
   /** Grows with each thing staged: unchanged means that nothing was. */
   readonly stagedCount: number;
+  /** What keeps it from making anything safe, as a sentence; undefined while all is well. */
+  readonly trouble: string | undefined;
+  /** Whether nothing new is to be asked of it: it is in trouble. What is staged all the same becomes safe once that is over. */
+  readonly isRefusingWork: boolean;
+  /** Whether so much is staged that whoever stages more should wait for `whenSafe`. */
+  readonly isBehind: boolean;
   /** What was committed before. Asked once, before anything is staged. */
   load(): Promise<StoredState>;
   putSession(record: SessionRecord): void;
-  /** Deletes the Session and everything that hangs on it. */
+  /** Deletes the Session. Whoever calls it has deleted what hangs on it, piece by piece. */
   deleteSession(clientIdentifier: string): void;
   putSubscription(clientIdentifier: string, record: SubscriptionRecord): void;
   deleteSubscription(clientIdentifier: string, requestedFilter: string): void;
-  putDelivery(clientIdentifier: string, record: DeliveryRecord): void;
+  /**
+   * Its `position` is set. All Sessions that wait for a message have the same object as `message`: that is how the store knows to keep it
+   * once.
+   */
+  putDelivery(clientIdentifier: string, delivery: Delivery): void;
   /** The delivery moved on: it has an identifier, or waits for the next acknowledgement. */
-  updateDelivery(clientIdentifier: string, position: number, packetIdentifier: number, state: OutboundState): void;
-  deleteDelivery(clientIdentifier: string, position: number): void;
+  updateDelivery(clientIdentifier: string, delivery: Delivery): void;
+  deleteDelivery(clientIdentifier: string, delivery: Delivery): void;
   putInbound(clientIdentifier: string, record: InboundRecord): void;
-  deleteInbound(clientIdentifier: string, packetIdentifier: number): void;
+  deleteInbound(clientIdentifier: string, record: InboundRecord): void;
   putRetained(message: Message): void;
   deleteRetained(topicName: string): void;
   /** Calls back, in the order of the calls, when all that was staged before is safe; at once if it is already. */
   whenSafe(callback: () => void): void;
-  /** Commits what is staged and closes. */
+  /** Commits what is staged, whatever the durability, and resolves when it is as safe as the disk makes it. Rejects if that fails. */
+  sync(): Promise<void>;
+  /** What is committed, for tests and tools. */
+  countRecords(): RecordCounts;
+  /** Commits what is staged and closes. Rejects if that failed; it is closed then, too. */
   close(): Promise<void>;
 }

@@ -1,0 +1,556 @@
+/** What every Store must do, whatever it keeps its records in. */
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { Delivery } from '../../../src/broker/delivery.ts';
+import { Message } from '../../../src/broker/message.ts';
+import type { SessionRecord, Store, StoredSession, SubscriptionRecord } from '../../../src/broker/persistence/store.ts';
+import type { QoS } from '../../../src/protocol/version.ts';
+
+/** One place that stores are opened on, one after the other. */
+export interface StorePlace {
+  open(): Promise<Store>;
+  remove(): Promise<void>;
+}
+
+export interface FoundSession {
+  readonly session: SessionRecord;
+  readonly subscriptions: readonly SubscriptionRecord[];
+  readonly deliveries: readonly object[];
+  readonly inbound: readonly object[];
+}
+
+export function messageOn(
+  topicName: string,
+  payload: string | Uint8Array,
+  more: Partial<Pick<Message, 'qos' | 'retain' | 'properties' | 'expiresAt' | 'publisher'>> = {},
+): Message {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  const { qos = 1, retain = false, properties, expiresAt = 0, publisher } = more;
+  return new Message(topicName, bytes, qos, retain, properties, expiresAt, publisher);
+}
+
+export function sessionOf(clientIdentifier: string, more: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    clientIdentifier,
+    username: undefined,
+    listenerIndex: 0,
+    expiryInterval: 3600,
+    expiresAt: 0,
+    will: undefined,
+    willDueAt: 0,
+    ...more,
+  };
+}
+
+export function subscriptionTo(requestedFilter: string, more: Partial<SubscriptionRecord> = {}): SubscriptionRecord {
+  return {
+    requestedFilter,
+    topicFilter: requestedFilter,
+    shareName: '',
+    qos: 1,
+    noLocal: false,
+    retainAsPublished: false,
+    identifier: 0,
+    ...more,
+  };
+}
+
+export function deliveryAt(
+  position: number,
+  message: Message,
+  more: { qos?: QoS; retain?: boolean; subscriptionIdentifiers?: readonly number[]; packetIdentifier?: number } = {},
+): Delivery {
+  const delivery = new Delivery(message, more.qos ?? 1, more.retain ?? false, more.subscriptionIdentifiers);
+  delivery.position = position;
+  delivery.packetIdentifier = more.packetIdentifier ?? 0;
+  return delivery;
+}
+
+/** A message as plain values, its payload read. */
+export function plain(message: Message): object {
+  const { topicName, qos, retain, properties, expiresAt, publisher, payloadLength } = message;
+  const { clientIdentifier, username, listenerIndex } = publisher ?? {};
+  return {
+    topicName,
+    payload: Buffer.from(message.payload).toString('latin1'),
+    payloadLength,
+    qos,
+    retain,
+    properties: properties && {
+      ...properties,
+      ...(properties.correlationData && { correlationData: Buffer.from(properties.correlationData).toString('hex') }),
+    },
+    expiresAt,
+    publisher: publisher && { clientIdentifier, username, listenerIndex },
+  };
+}
+
+function plainSession(stored: StoredSession): FoundSession {
+  const { will } = stored.session;
+  return {
+    session: {
+      ...stored.session,
+      will: will && ({ ...will, payload: Buffer.from(will.payload).toString('latin1') } as never),
+    },
+    subscriptions: [...stored.subscriptions].sort((a, b) => (a.requestedFilter < b.requestedFilter ? -1 : 1)),
+    deliveries: stored.deliveries.map(({ message, ...rest }) => ({
+      position: rest.position,
+      qos: rest.qos,
+      retain: rest.retain,
+      subscriptionIdentifiers: rest.subscriptionIdentifiers,
+      packetIdentifier: rest.packetIdentifier,
+      state: rest.state,
+      message: plain(message),
+    })),
+    inbound: stored.inbound.map(({ packetIdentifier, message }) => ({ packetIdentifier, message: plain(message) })),
+  };
+}
+
+/** All that a store holds, as plain values by Client Identifier and topic. */
+export async function loaded(store: Store): Promise<{
+  readonly sessions: Readonly<Record<string, FoundSession>>;
+  readonly retained: Readonly<Record<string, object>>;
+}> {
+  const state = await store.load();
+  const sessions: Record<string, FoundSession> = {};
+  for (const one of state.sessions) sessions[one.session.clientIdentifier] = plainSession(one);
+  const retained: Record<string, object> = {};
+  for (const message of state.retained) retained[message.topicName] = plain(message);
+  return { sessions, retained };
+}
+
+export function safe(store: Store): Promise<void> {
+  return new Promise((resolve) => store.whenSafe(resolve));
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => systemClock.defer(resolve));
+
+const nothing = { messages: 0, sessions: 0, subscriptions: 0, deliveries: 0, inbound: 0, retained: 0 };
+
+export function describeStore(name: string, makePlace: () => StorePlace): void {
+  /** Runs with an open store; `reopen` closes it and opens what it left. */
+  async function withStore(use: (store: Store, reopen: () => Promise<Store>) => Promise<void>): Promise<void> {
+    const place = makePlace();
+    let store = await place.open();
+    try {
+      await loaded(store);
+      await use(store, async () => {
+        await store.close();
+        store = await place.open();
+        return store;
+      });
+    } finally {
+      await store.close();
+      await place.remove();
+    }
+  }
+
+  describe(name, () => {
+    it('is empty at first', () =>
+      withStore(async (store, reopen) => {
+        expect(store.countRecords()).toEqual(nothing);
+        expect(await loaded(await reopen())).toEqual({ sessions: {}, retained: {} });
+      }));
+
+    it('finds everything again after it was closed and opened', () =>
+      withStore(async (store, reopen) => {
+        const will = {
+          topicName: 'site/états/λ',
+          payload: Buffer.from('gone'),
+          qos: 2 as const,
+          retain: true,
+          properties: {
+            willDelayInterval: 30,
+            contentType: 'text/plain',
+            userProperties: [['a', 'b']] as [string, string][],
+          },
+        };
+        const full = sessionOf('full', {
+          username: 'ada',
+          listenerIndex: 3,
+          expiryInterval: 0xffff_ffff,
+          expiresAt: 1_900_000_000_123,
+          will,
+          willDueAt: 1_800_000_000_456,
+        });
+        const message = messageOn('a/b', 'payload\0ÿ', {
+          qos: 2,
+          retain: true,
+          expiresAt: 1_777_777_777_777,
+          properties: {
+            payloadFormatIndicator: 1,
+            contentType: 'x',
+            responseTopic: 'r/t',
+            correlationData: Uint8Array.of(0, 255, 7),
+            userProperties: [
+              ['k', 'v'],
+              ['k', ''],
+            ],
+          },
+          publisher: { clientIdentifier: 'publisher', username: 'grace', listenerIndex: 2 },
+        });
+        const subscriptions = [
+          subscriptionTo('$share/group/+/x', {
+            topicFilter: 'mount/+/x',
+            shareName: 'group',
+            qos: 2,
+            identifier: 268_435_455,
+          }),
+          subscriptionTo('#', { qos: 0, noLocal: true, retainAsPublished: true }),
+        ];
+        store.putSession(full);
+        store.putSession(sessionOf('bare'));
+        for (const one of subscriptions) store.putSubscription('full', one);
+        const queued = deliveryAt(1, message, { qos: 2, retain: true, subscriptionIdentifiers: [1, 200_000] });
+        const inFlight = deliveryAt(2, messageOn('other', ''), { packetIdentifier: 65_535 });
+        inFlight.state = 'awaiting-puback';
+        store.putDelivery('full', queued);
+        store.putDelivery('full', inFlight);
+        store.putInbound('full', { packetIdentifier: 7, message });
+        store.putInbound('full', { packetIdentifier: 65_535, message: messageOn('', '') });
+        store.putRetained(message);
+        const expected = {
+          sessions: {
+            full: {
+              session: { ...full, will: { ...will, payload: 'gone' } },
+              subscriptions: [subscriptions[1], subscriptions[0]],
+              deliveries: [
+                {
+                  position: 1,
+                  qos: 2,
+                  retain: true,
+                  subscriptionIdentifiers: [1, 200_000],
+                  packetIdentifier: 0,
+                  state: 'idle',
+                  message: plain(message),
+                },
+                {
+                  position: 2,
+                  qos: 1,
+                  retain: false,
+                  subscriptionIdentifiers: undefined,
+                  packetIdentifier: 65_535,
+                  state: 'awaiting-puback',
+                  message: plain(messageOn('other', '')),
+                },
+              ],
+              inbound: [
+                { packetIdentifier: 7, message: plain(message) },
+                { packetIdentifier: 65_535, message: plain(messageOn('', '')) },
+              ],
+            },
+            bare: { session: sessionOf('bare'), subscriptions: [], deliveries: [], inbound: [] },
+          },
+          retained: { 'a/b': plain(message) },
+        };
+        const again = await reopen();
+        expect(await loaded(again)).toEqual(expected);
+        expect(await loaded(await reopen())).toEqual(expected);
+      }));
+
+    it('keeps the last of what was put twice', () =>
+      withStore(async (store, reopen) => {
+        store.putSession(sessionOf('one'));
+        store.putSubscription('one', subscriptionTo('a', { qos: 0 }));
+        store.putRetained(messageOn('t', 'first'));
+        await safe(store);
+        store.putSession(sessionOf('one', { expiryInterval: 7 }));
+        store.putSubscription('one', subscriptionTo('a', { qos: 2 }));
+        store.putRetained(messageOn('t', 'second'));
+        store.putRetained(messageOn('t', 'third'));
+        const { sessions, retained } = await loaded(await reopen());
+        expect(sessions.one?.session.expiryInterval).toBe(7);
+        expect(sessions.one?.subscriptions).toEqual([subscriptionTo('a', { qos: 2 })]);
+        expect(retained).toEqual({ t: plain(messageOn('t', 'third')) });
+      }));
+
+    it('follows a delivery through its states', () =>
+      withStore(async (store, reopen) => {
+        store.putSession(sessionOf('one'));
+        const delivery = deliveryAt(4, messageOn('t', 'x', { qos: 2 }), { qos: 2 });
+        store.putDelivery('one', delivery);
+        await safe(store);
+        delivery.packetIdentifier = 9;
+        delivery.state = 'awaiting-pubrec';
+        store.updateDelivery('one', delivery);
+        await safe(store);
+        delivery.state = 'awaiting-pubcomp';
+        store.updateDelivery('one', delivery);
+        const { sessions } = await loaded(await reopen());
+        expect(sessions.one?.deliveries).toMatchObject([
+          { position: 4, packetIdentifier: 9, state: 'awaiting-pubcomp' },
+        ]);
+      }));
+
+    it('gives deliveries back by position, whatever the order in which they were put', () =>
+      withStore(async (store, reopen) => {
+        store.putSession(sessionOf('a'));
+        store.putSession(sessionOf('b'));
+        for (const position of [300, 2, 65_536, 1, 256, 5_000_000_000]) {
+          store.putDelivery('a', deliveryAt(position, messageOn('t', String(position))));
+          store.putDelivery('b', deliveryAt(position + 1, messageOn('t', String(position + 1))));
+        }
+        const { sessions } = await loaded(await reopen());
+        const positions = (name: string) =>
+          sessions[name]?.deliveries.map((one) => (one as { position: number }).position);
+        expect(positions('a')).toEqual([1, 2, 256, 300, 65_536, 5_000_000_000]);
+        expect(positions('b')).toEqual([2, 3, 257, 301, 65_537, 5_000_000_001]);
+      }));
+
+    it('keeps one message once, however many Sessions wait for it, and gives them the same object', () =>
+      withStore(async (store, reopen) => {
+        const message = messageOn('t', 'x'.repeat(2000));
+        for (let session = 0; session < 100; session++) {
+          store.putSession(sessionOf(`s${session}`));
+          store.putDelivery(`s${session}`, deliveryAt(1, message));
+        }
+        await safe(store);
+        expect(store.countRecords()).toEqual({ ...nothing, messages: 1, sessions: 100, deliveries: 100 });
+        const again = await reopen();
+        const found = new Set([...(await again.load()).sessions].map((one) => one.deliveries[0]?.message));
+        expect(found.size).toBe(1);
+      }));
+
+    it('forgets a message with its last reference, not before', () =>
+      withStore(async (store, reopen) => {
+        const message = messageOn('t', 'x', { qos: 2 });
+        const first = deliveryAt(1, message);
+        const second = deliveryAt(1, message);
+        store.putSession(sessionOf('a'));
+        store.putSession(sessionOf('b'));
+        store.putInbound('a', { packetIdentifier: 1, message });
+        await safe(store);
+        store.putDelivery('a', first);
+        store.putDelivery('b', second);
+        store.deleteInbound('a', { packetIdentifier: 1, message });
+        await safe(store);
+        expect(store.countRecords()).toMatchObject({ messages: 1, deliveries: 2, inbound: 0 });
+        store.deleteDelivery('a', first);
+        await safe(store);
+        expect(store.countRecords()).toMatchObject({ messages: 1, deliveries: 1 });
+        const again = await reopen();
+        const [, other] = [...(await again.load()).sessions];
+        const [record] = other?.deliveries ?? [];
+        expect(plain(record?.message as Message)).toEqual(plain(message));
+        const restored = deliveryAt(1, record?.message as Message);
+        restored.isWritten = true;
+        again.deleteDelivery('b', restored);
+        await safe(again);
+        expect(again.countRecords()).toMatchObject({ messages: 0, deliveries: 0 });
+      }));
+
+    it('forgets a Session with all that was taken off it', () =>
+      withStore(async (store, reopen) => {
+        const message = messageOn('t', 'x', { qos: 2 });
+        const delivery = deliveryAt(1, message);
+        store.putSession(sessionOf('a'));
+        store.putSubscription('a', subscriptionTo('t'));
+        store.putDelivery('a', delivery);
+        store.putInbound('a', { packetIdentifier: 1, message });
+        store.putRetained(message);
+        await safe(store);
+        store.deleteDelivery('a', delivery);
+        store.deleteInbound('a', { packetIdentifier: 1, message });
+        store.deleteSubscription('a', 't');
+        store.deleteSession('a');
+        store.deleteRetained('t');
+        await safe(store);
+        expect(store.countRecords()).toEqual(nothing);
+        expect(await loaded(await reopen())).toEqual({ sessions: {}, retained: {} });
+      }));
+
+    it('does not mix a Session up with a former one of the same name', () =>
+      withStore(async (store, reopen) => {
+        const old = deliveryAt(1, messageOn('t', 'old'));
+        store.putSession(sessionOf('a'));
+        store.putDelivery('a', old);
+        await safe(store);
+        store.deleteDelivery('a', old);
+        store.deleteSession('a');
+        store.putSession(sessionOf('a', { expiryInterval: 5 }));
+        store.putDelivery('a', deliveryAt(1, messageOn('t', 'new')));
+        const { sessions } = await loaded(await reopen());
+        expect(Object.keys(sessions)).toEqual(['a']);
+        expect(sessions.a?.session.expiryInterval).toBe(5);
+        expect(sessions.a?.deliveries).toMatchObject([{ message: { payload: 'new' } }]);
+      }));
+
+    it('takes no notice of what hangs on a Session it does not have', () =>
+      withStore(async (store) => {
+        const message = messageOn('t', 'x');
+        store.deleteDelivery('nobody', deliveryAt(1, message));
+        store.deleteSubscription('nobody', 't');
+        store.deleteInbound('nobody', { packetIdentifier: 1, message });
+        store.deleteSession('nobody');
+        store.deleteRetained('nowhere');
+        await safe(store);
+        expect(store.countRecords()).toEqual(nothing);
+      }));
+
+    it('keeps topics, filters, names and payloads of any length and kind', () =>
+      withStore(async (store, reopen) => {
+        const long = `${'ä/'.repeat(20_000)}end`;
+        const bytes = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 31) & 255);
+        const similar = `${'x'.repeat(600)}`;
+        store.putSession(sessionOf(long));
+        store.putSubscription(long, subscriptionTo(long));
+        store.putSubscription(long, subscriptionTo(`${long}/#`));
+        store.putDelivery(long, deliveryAt(1, messageOn(long, bytes)));
+        store.putRetained(messageOn(long, bytes));
+        store.putRetained(messageOn(`${similar}a`, 'a'));
+        store.putRetained(messageOn(`${similar}b`, 'b'));
+        store.putRetained(messageOn(' ', ''));
+        const { sessions, retained } = await loaded(await reopen());
+        expect(sessions[long]?.subscriptions.map((one) => one.requestedFilter)).toEqual([long, `${long}/#`]);
+        expect(sessions[long]?.deliveries).toMatchObject([{ message: plain(messageOn(long, bytes)) }]);
+        expect(Object.keys(retained).sort()).toEqual([' ', long, `${similar}a`, `${similar}b`].sort());
+        expect(retained[long]).toEqual(plain(messageOn(long, bytes)));
+      }));
+
+    it('calls back at once if nothing is staged, else in the order of the calls', () =>
+      withStore(async (store) => {
+        const calls: string[] = [];
+        store.whenSafe(() => calls.push('nothing staged'));
+        expect(calls).toEqual(['nothing staged']);
+        for (let round = 0; round < 5; round++) {
+          store.putRetained(messageOn('t', String(round)));
+          store.whenSafe(() => calls.push(`${round}a`));
+          store.whenSafe(() => calls.push(`${round}b`));
+          if (round % 2 === 1) await nextTurn();
+        }
+        expect(calls).not.toContain('4a');
+        await safe(store);
+        expect(calls).toEqual(['nothing staged', '0a', '0b', '1a', '1b', '2a', '2b', '3a', '3b', '4a', '4b']);
+      }));
+
+    it('counts what is staged, so that who staged nothing knows that he did not', () =>
+      withStore(async (store) => {
+        const before = store.stagedCount;
+        store.whenSafe(() => {});
+        expect(store.stagedCount).toBe(before);
+        store.putSession(sessionOf('a'));
+        expect(store.stagedCount).toBeGreaterThan(before);
+      }));
+
+    it('is in no trouble and not behind while all is well', () =>
+      withStore(async (store) => {
+        store.putSession(sessionOf('a'));
+        await store.sync();
+        expect(store).toMatchObject({ trouble: undefined, isRefusingWork: false, isBehind: false });
+      }));
+
+    it('has everything after sync and after close, with callbacks called', () =>
+      withStore(async (store, reopen) => {
+        let isSafe = false;
+        store.putSession(sessionOf('a'));
+        store.whenSafe(() => {
+          isSafe = true;
+        });
+        await store.sync();
+        expect(isSafe).toBe(true);
+        expect(store.countRecords().sessions).toBe(1);
+        let wasToldAtClose = false;
+        store.putSession(sessionOf('b'));
+        store.whenSafe(() => {
+          wasToldAtClose = true;
+        });
+        const again = await reopen();
+        expect(wasToldAtClose).toBe(true);
+        expect(Object.keys((await loaded(again)).sessions)).toEqual(['a', 'b']);
+      }));
+
+    it('makes ten thousand changes of random kinds and ends with what a plain model has', () =>
+      withStore(async (store, reopen) => {
+        let seed = 12345;
+        const below = (limit: number): number => {
+          seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+          return (seed >>> 8) % limit;
+        };
+        const deliveries = new Map<string, Map<number, Delivery>>();
+        const retained = new Map<string, Message>();
+        let lastPosition = 0;
+        let message = messageOn('t', 'first');
+        for (let step = 0; step < 10_000; step++) {
+          const name = `s${below(20)}`;
+          const mine = deliveries.get(name);
+          switch (below(8)) {
+            case 0:
+              message = messageOn(`t${below(5)}`, `payload ${step}`);
+              break;
+            case 1:
+              if (mine === undefined) deliveries.set(name, new Map());
+              store.putSession(sessionOf(name));
+              break;
+            case 2:
+            case 3:
+              if (mine !== undefined) {
+                const delivery = deliveryAt(++lastPosition, message);
+                mine.set(delivery.position, delivery);
+                store.putDelivery(name, delivery);
+              }
+              break;
+            case 4: {
+              const [oldest] = mine?.values() ?? [];
+              if (oldest !== undefined) {
+                mine?.delete(oldest.position);
+                store.deleteDelivery(name, oldest);
+              }
+              break;
+            }
+            case 5: {
+              const [oldest] = mine?.values() ?? [];
+              if (oldest !== undefined) {
+                oldest.packetIdentifier = 1 + below(65_535);
+                oldest.state = 'awaiting-puback';
+                store.updateDelivery(name, oldest);
+              }
+              break;
+            }
+            case 6:
+              if (below(3) > 0) {
+                retained.set(message.topicName, message);
+                store.putRetained(message);
+              } else if (retained.delete(message.topicName)) {
+                store.deleteRetained(message.topicName);
+              }
+              break;
+            default:
+              if (below(20) === 0 && mine !== undefined) {
+                for (const one of mine.values()) store.deleteDelivery(name, one);
+                store.deleteSession(name);
+                deliveries.delete(name);
+              }
+              if (below(10) === 0) await nextTurn();
+              if (below(50) === 0) await safe(store);
+          }
+        }
+        await safe(store);
+        const all = [...deliveries.values()].flatMap((mine) => [...mine.values()]);
+        expect(store.countRecords()).toEqual({
+          ...nothing,
+          messages: new Set(all.map((one) => one.message)).size,
+          sessions: deliveries.size,
+          deliveries: all.length,
+          retained: retained.size,
+        });
+        const found = await loaded(await reopen());
+        expect(Object.keys(found.sessions).sort()).toEqual([...deliveries.keys()].sort());
+        for (const [name, mine] of deliveries) {
+          expect(found.sessions[name]?.deliveries).toEqual(
+            [...mine.values()].map((one) => ({
+              position: one.position,
+              qos: one.qos,
+              retain: one.retain,
+              subscriptionIdentifiers: one.subscriptionIdentifiers,
+              packetIdentifier: one.packetIdentifier,
+              state: one.state,
+              message: plain(one.message),
+            })),
+          );
+        }
+        expect(found.retained).toEqual(
+          Object.fromEntries([...retained].map(([topicName, one]) => [topicName, plain(one)])),
+        );
+      }));
+  });
+}
