@@ -5,6 +5,9 @@ import type { BrokerListener } from './listener.ts';
 import type { Log } from './log.ts';
 import { type BrokerSettings, packetSizeLimit } from './options.ts';
 
+/** A WebSocket message may hold many packets, so its limit is not below this, however small packets must be. */
+const frameBytesMin = 1024 * 1024;
+
 interface Binding {
   readonly host: string | undefined;
   readonly ipv6Only: boolean;
@@ -39,7 +42,11 @@ export async function openSockets(
       const socket =
         settings.protocol === 'websockets'
           ? await openWebSocket(
-              { ...options, httpDir: settings.httpDir, maxPayload: packetSizeLimit(brokerSettings) },
+              {
+                ...options,
+                httpDir: settings.httpDir,
+                maxPayload: Math.max(frameBytesMin, packetSizeLimit(brokerSettings)),
+              },
               accept,
             )
           : await listenTcp(options, accept);
