@@ -72,19 +72,8 @@ function commonOptions(entryPoints) {
     charset: 'utf8',
     write: false,
     logLevel: 'warning',
-    plugins: [leaveMissingOut],
   };
 }
-
-/** Modules that are not there yet stay imports, which fail when they are asked for. */
-const leaveMissingOut = {
-  name: 'leave-missing-out',
-  setup(build) {
-    build.onResolve({ filter: /^\.{1,2}\/.*\.ts$/ }, ({ path, resolveDir }) => {
-      return existsSync(join(resolveDir, path)) ? undefined : { path, external: true };
-    });
-  },
-};
 
 /** The entry points as esbuild wants them (`cli/main` → `src/cli/main.ts`), for Node and for browsers. */
 function readEntries() {
@@ -93,7 +82,7 @@ function readEntries() {
   const add = (group, target) => {
     const name = /^\.?\/?dist\/(.+)\.js$/.exec(target)?.[1];
     if (name === undefined) throw new Error(`package.json names ${target}; expected a .js file in dist/`);
-    if (existsSync(join(repositoryDirectory, `src/${name}.ts`))) group[name] = `src/${name}.ts`;
+    group[name] = `src/${name}.ts`;
   };
   for (const target of Object.values(manifest.bin)) add(entries.node, target);
   for (const conditions of Object.values(manifest.exports)) {

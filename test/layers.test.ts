@@ -34,12 +34,12 @@ const table: Readonly<Record<string, Layer>> = {
   broker: {
     layers: ['transport/node', 'exchange', 'codec', 'protocol', 'transport', 'base'],
     node: true,
-    packages: [],
+    packages: ['lmdb'],
   },
   cli: {
     layers: ['broker', 'client/node', 'transport/node', 'payload', ...protocolStack],
     node: true,
-    packages: ['hdr-histogram-js'],
+    packages: [],
   },
   /** src/index.ts, what `import 'clearwing'` gives. */
   '.': { layers: ['broker', 'client/node', ...protocolStack], node: true, packages: [] },

@@ -35,7 +35,6 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
     { summary: 'send a request and print the response', classicName: 'mosquitto_rr', load: () => import('./rr.ts') },
   ],
   ['passwd', { summary: 'manage a password file', classicName: 'mosquitto_passwd', load: () => import('./passwd.ts') }],
-  ['bench', { summary: 'measure how much a broker carries', load: () => import('./bench.ts') }],
 ]);
 
 /** The command that a link of this name stands for: `mosquitto_pub` is `pub`. */
