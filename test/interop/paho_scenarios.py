@@ -38,6 +38,8 @@ class Peer:
             self.client = mqtt.Client(client_id, protocol=VERSION, transport=TRANSPORT)
         else:
             self.client = mqtt.Client(client_id, clean_session=clean, protocol=VERSION, transport=TRANSPORT)
+        # A client that is thrown out is to stay out.
+        self.client.reconnect_delay_set(600, 600)
         self.client.on_connect = self.on_connect
         self.client.on_disconnect = lambda *arguments: self.disconnections.put(arguments[2:])
         self.client.on_message = lambda client, userdata, message: self.messages.put(message)
@@ -206,8 +208,8 @@ def scenario_takeover():
     client_id = unique("twin")
     first = Peer(client_id)
     second = Peer(client_id)
-    first.client.loop_stop()
     first.disconnections.get(timeout=PATIENCE)
+    first.client.loop_stop()
     second.nothing()
     second.end()
 
