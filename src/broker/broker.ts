@@ -6,7 +6,9 @@
  */
 import { type Clock, systemClock } from '../base/clock.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
+import { encodedBytes } from '../codec/index.ts';
 import { OptionError } from '../protocol/errors.ts';
+import { PacketType } from '../protocol/packet-types.ts';
 import { ReasonCode } from '../protocol/reason-codes.ts';
 import { isTopicName } from '../protocol/topics.ts';
 import type { QoS } from '../protocol/version.ts';
@@ -22,7 +24,13 @@ import { openSockets } from './listen.ts';
 import { BrokerListener } from './listener.ts';
 import { type Log, silentLog } from './log.ts';
 import { Message, type MessageProperties } from './message.ts';
-import { type BrokerSettings, defaultListenerSettings, type ListenerSettings, resolveSettings } from './options.ts';
+import {
+  type BrokerSettings,
+  defaultListenerSettings,
+  type ListenerSettings,
+  resolveListenerSettings,
+  resolveSettings,
+} from './options.ts';
 import { OutputPool } from './output-buffer.ts';
 import { restoreState } from './persistence/restore.ts';
 import type { Store } from './persistence/store.ts';
@@ -63,12 +71,16 @@ export interface BrokerPublishOptions {
 const overLimitMax = 16;
 const queueWarningIntervalMs = 60_000;
 const memoryCheckIntervalMs = 1000;
+/** So much fits into a packet beside the largest topic, and enough of the properties that are added on the way. */
+const payloadBytesMax = 256 * 1024 * 1024 - 128 * 1024;
 
 export class Broker {
   readonly listeners: readonly BrokerListener[];
   readonly #context: Context;
   readonly #status: StatusPublisher;
-  #isClosing = false;
+  /** What streams come in through that are accepted where there is no listener. */
+  readonly #ownListener = new BrokerListener(defaultListenerSettings, 0);
+  #closing: Promise<void> | undefined;
   #isRestored = false;
 
   constructor(options: CreateBrokerOptions = {}) {
@@ -82,7 +94,7 @@ export class Broker {
       options.store,
     );
     const listeners = options.listeners ?? [{ host: 'local' }];
-    this.listeners = listeners.map((one, index) => new BrokerListener({ ...defaultListenerSettings, ...one }, index));
+    this.listeners = listeners.map((one, index) => new BrokerListener(resolveListenerSettings(one), index));
     this.#status = new StatusPublisher(this.#context, options.version ?? 'clearwing');
   }
 
@@ -122,22 +134,22 @@ export class Broker {
     this.#status.start();
   }
 
-  /** Serves a byte stream of any kind as if it had come in through the listener (default: the first). */
-  accept(transport: Transport, listener: BrokerListener = this.listeners[0] as BrokerListener): void {
+  /** Serves a byte stream of any kind as if it had come in through the listener (default: the first, if there is one). */
+  accept(transport: Transport, listener: BrokerListener = this.listeners[0] ?? this.#ownListener): void {
     const context = this.#context;
-    if (this.#isClosing) {
+    if (this.#closing !== undefined) {
       transport.destroy();
       return;
     }
     const { maxConnections } = context.settings;
     const isOverLimit = listener.isFull || (maxConnections !== 0 && context.connections.size >= maxConnections);
-    if (isOverLimit && context.overLimit >= overLimitMax) {
+    if (isOverLimit && context.overLimit.size >= overLimitMax) {
       context.counters.connectionsRefused++;
       transport.destroy();
       return;
     }
     const connection = new Connection(context, listener, transport, isOverLimit);
-    if (isOverLimit) context.overLimit++;
+    if (isOverLimit) context.overLimit.add(connection);
     else {
       listener.connections.add(connection);
       context.connections.add(connection);
@@ -151,7 +163,9 @@ export class Broker {
 
   /**
    * Publishes a message of the program's own.
-   * @throws {OptionError} `MQTT_ERR_TOPIC` if the Topic Name is none
+   * @param payload bytes that stay as they are: they may be queued, and are not copied
+   * @throws {OptionError} `MQTT_ERR_TOPIC` if the Topic Name is none; `MQTT_ERR_OPTION` or `MQTT_ERR_OPTION_RANGE` if a property or the QoS
+   * cannot be sent
    */
   publish(topicName: string, payload: string | Uint8Array, options: BrokerPublishOptions = {}): void {
     if (!isTopicName(topicName)) {
@@ -160,12 +174,22 @@ export class Broker {
         'MQTT_ERR_TOPIC',
       );
     }
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    const qos = options.qos ?? 0;
+    if (![0, 1, 2].includes(qos)) throw new OptionError(`QoS ${qos}; expected 0, 1 or 2`, 'MQTT_ERR_OPTION_RANGE');
+    if (bytes.length > payloadBytesMax) {
+      throw new OptionError(
+        `A payload of ${bytes.length} bytes; at most ${payloadBytesMax} fit`,
+        'MQTT_ERR_OPTION_RANGE',
+      );
+    }
+    checkProperties(options.properties);
     const { messageExpiryInterval, ...properties } = options.properties ?? {};
     this.#context.publish(
       new Message(
         topicName,
-        typeof payload === 'string' ? Buffer.from(payload) : payload,
-        options.qos ?? 0,
+        bytes,
+        qos,
         options.retain ?? false,
         Object.keys(properties).length === 0 ? undefined : properties,
         messageExpiryInterval === undefined ? 0 : this.#context.clock.now() + messageExpiryInterval * 1000,
@@ -204,25 +228,28 @@ export class Broker {
 
   /**
    * Stops: accepts nothing more, tells MQTT 5 clients (0x8B), sends what is unsent and closes. Clients that take longer than
-   * `shutdownTimeout` are cut off. Resolves when every connection is closed.
+   * `shutdownTimeout` are cut off. Resolves when every connection is closed; asked again, it is the same promise.
    */
-  async close(): Promise<void> {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const context = this.#context;
     this.#status.stop();
     await this.#closeSockets();
-    const everyone = [...context.connections];
-    for (const connection of everyone) {
+    const everyone = () => [...context.connections, ...context.overLimit];
+    for (const connection of everyone()) {
       connection.disconnect(ReasonCode.serverShuttingDown, '');
     }
     await new Promise<void>((resolve) => {
       const deadline = context.clock.setTimer(context.settings.shutdownTimeout * 1000, () => {
-        for (const connection of context.connections) connection.transport.destroy();
+        for (const connection of everyone()) connection.transport.destroy();
         resolve();
       });
       const check = (): void => {
-        if (context.connections.size > 0) return;
+        if (context.connections.size + context.overLimit.size > 0) return;
         context.clock.clearTimer(deadline);
         resolve();
       };
@@ -241,6 +268,13 @@ export class Broker {
   }
 }
 
+/** @throws {OptionError} if a PUBLISH cannot carry them: better here than where they are sent */
+function checkProperties(properties: BrokerPublishOptions['properties']): void {
+  if (properties === undefined) return;
+  const packet = { type: PacketType.PUBLISH, topicName: 't', payload: new Uint8Array(0), packetIdentifier: 0 } as const;
+  encodedBytes({ ...packet, qos: 0, retain: false, dup: false, properties }, 5);
+}
+
 /** Makes a broker; `await broker.listen()` starts it. */
 export function createBroker(options: CreateBrokerOptions = {}): Broker {
   return new Broker(options);
@@ -252,7 +286,8 @@ class Context implements BrokerContext {
   authority: Authority;
   logsPackets: boolean;
   isShortOfMemory = false;
-  overLimit = 0;
+  /** Connections that are only there to be told that they are too many. */
+  readonly overLimit = new Set<Connection>();
   whenConnectionsChange: (() => void) | undefined = undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -352,7 +387,7 @@ class Context implements BrokerContext {
   }
 
   connectionClosed(connection: Connection): void {
-    if (connection.isOverLimit) this.overLimit--;
+    this.overLimit.delete(connection);
     this.connections.delete(connection);
     this.whenConnectionsChange?.();
   }

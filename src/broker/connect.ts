@@ -36,7 +36,7 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): Pr
   const isAssigned = packet.clientIdentifier === '';
   const clientIdentifier = clientIdentifierFor(connection, packet);
   connection.identity = {
-    clientIdentifier: clientIdentifier ?? '',
+    clientIdentifier: clientIdentifier ?? packet.clientIdentifier,
     username: packet.username,
     peer: connection.transport.peer,
     listenerIndex: listener.index,

@@ -28,6 +28,7 @@ import type { Message } from './message.ts';
 import { packetSizeLimit } from './options.ts';
 import type { OutputBuffer } from './output-buffer.ts';
 import type { Store } from './persistence/store.ts';
+import { abridged } from './publish.ts';
 import { QosZeroRelay } from './relay.ts';
 import type { Session } from './session.ts';
 import { encodeMessage, identifierOffset } from './wire-forms.ts';
@@ -311,28 +312,20 @@ export class Connection {
     packetIdentifier: number,
     subscriptionIdentifiers: readonly number[] | undefined,
   ): boolean {
-    const { counters, wireForms, clock } = this.context;
+    const { counters } = this.context;
     if (qos === 0 && !this.takesQos0()) {
       counters.publishMessagesDropped++;
       counters.outboundBufferDropped++;
       return true;
     }
+    // `a/#` matches `a`, too, of which a client mounted at `a/` sees nothing.
+    if (message.topicName.length <= this.listener.settings.mountPoint.length) return false;
     const output = this.#openOutput();
     const start = output.length;
-    if (
-      subscriptionIdentifiers === undefined &&
-      this.outboundAliases === undefined &&
-      this.listener.settings.mountPoint === ''
-    ) {
-      wireForms.select(message, this.version, qos, retain, message.expiresAt === 0 ? 0 : clock.now());
-      if (wireForms.end - wireForms.start > this.peerMaximumPacketSize) return this.#tooLarge(message);
-      output.appendRange(wireForms.bytes, wireForms.start, wireForms.end);
-    } else {
-      this.#encodeForThisClient(output, message, qos, retain, subscriptionIdentifiers);
-      if (output.length - start > this.peerMaximumPacketSize) {
-        output.length = start;
-        return this.#tooLarge(message);
-      }
+    try {
+      if (!this.#appendMessage(output, message, qos, retain, subscriptionIdentifiers)) return this.#tooLarge(message);
+    } catch (error) {
+      return this.#unsendable(message, error);
     }
     if (qos !== 0) {
       const offset = identifierOffset(output.bytes, start);
@@ -351,6 +344,28 @@ export class Connection {
         `Sending PUBLISH to ${this.name} (d${dup ? 1 : 0}, q${qos}, r${retain ? 1 : 0}, m${packetIdentifier}, '${topic}', ... (${message.payloadLength} bytes))`,
       );
     }
+    return true;
+  }
+
+  /** Appends a message in the form that this client gets it in; false, and nothing, if that is larger than it takes. */
+  #appendMessage(
+    output: OutputBuffer,
+    message: Message,
+    qos: QoS,
+    retain: boolean,
+    subscriptionIdentifiers: readonly number[] | undefined,
+  ): boolean {
+    const { wireForms, clock } = this.context;
+    if (
+      subscriptionIdentifiers !== undefined ||
+      this.outboundAliases !== undefined ||
+      this.listener.settings.mountPoint !== ''
+    ) {
+      return this.#encodeForThisClient(output, message, qos, retain, subscriptionIdentifiers);
+    }
+    wireForms.select(message, this.version, qos, retain, message.expiresAt === 0 ? 0 : clock.now());
+    if (wireForms.end - wireForms.start > this.peerMaximumPacketSize) return false;
+    output.appendRange(wireForms.bytes, wireForms.start, wireForms.end);
     return true;
   }
 
@@ -570,25 +585,38 @@ export class Connection {
     return false;
   }
 
+  /** What cannot be encoded, or read back from the store, would fail again and again: it is dropped, and the log says why. */
+  #unsendable(message: Message, error: unknown): boolean {
+    if (!(error instanceof MqttError)) throw error;
+    this.context.counters.publishMessagesDropped++;
+    this.context.log.write(
+      'error',
+      `Dropped PUBLISH to ${this.name}: '${abridged(message.topicName)}' (${message.payloadLength} bytes) cannot be sent: ${error.message}.`,
+    );
+    return false;
+  }
+
   #encodeForThisClient(
     output: OutputBuffer,
     message: Message,
     qos: QoS,
     retain: boolean,
     subscriptionIdentifiers: readonly number[] | undefined,
-  ): void {
-    let topicName = message.topicName.slice(this.listener.settings.mountPoint.length);
-    let alias = 0;
-    if (this.outboundAliases !== undefined) {
-      alias = this.outboundAliases.get(topicName);
-      if (alias !== 0) topicName = '';
-      else if (topicName.length + message.payloadLength < this.peerMaximumPacketSize - 1024) {
-        // An alias is given only with a packet that surely goes out.
-        alias = this.outboundAliases.assign(topicName);
-      }
-    }
+  ): boolean {
+    const start = output.length;
+    const topicName = message.topicName.slice(this.listener.settings.mountPoint.length);
+    const known = this.outboundAliases?.get(topicName) ?? 0;
+    const alias = known === 0 ? (this.outboundAliases?.next ?? 0) : known;
     const now = message.expiresAt === 0 ? 0 : this.context.clock.now();
-    encodeMessage(output, message, topicName, this.version, qos, retain, subscriptionIdentifiers, alias, now);
+    const shownName = known === 0 ? topicName : '';
+    encodeMessage(output, message, shownName, this.version, qos, retain, subscriptionIdentifiers, alias, now);
+    if (output.length - start > this.peerMaximumPacketSize) {
+      output.length = start;
+      return false;
+    }
+    // Only now that the client is going to hear of it.
+    if (alias !== known) this.outboundAliases?.assign(topicName);
+    return true;
   }
 
   #openOutput(): OutputBuffer {

@@ -1,6 +1,7 @@
 /** Opens the sockets of a listener: one for each address family, as Mosquitto does, or one Unix socket. */
-import { listenTcp } from '../transport/node/tcp.ts';
-import type { Transport } from '../transport/transport.ts';
+import { networkInterfaces } from 'node:os';
+import { type ListenTcpOptions, listenTcp } from '../transport/node/tcp.ts';
+import type { Listener, Transport } from '../transport/transport.ts';
 import type { BrokerListener } from './listener.ts';
 import type { Log } from './log.ts';
 import { type BrokerSettings, packetSizeLimit } from './options.ts';
@@ -26,30 +27,25 @@ export async function openSockets(
   const { settings } = listener;
   const onError = (error: Error): void => log.write('error', `Error on listener: ${error.message}`);
   const noDelay = brokerSettings.setTcpNodelay;
+  const isWebSocket = settings.protocol === 'websockets';
+  const maxPayload = Math.max(frameBytesMin, packetSizeLimit(brokerSettings));
+  const open = (options: ListenTcpOptions): Promise<Listener> =>
+    isWebSocket
+      ? openWebSocket({ ...options, httpDir: settings.httpDir, maxPayload }, accept)
+      : listenTcp(options, accept);
   if (settings.unixPath !== undefined) {
     log.write('information', `Opening unix listen socket on path ${settings.unixPath}.`);
-    listener.sockets.push(await listenTcp({ unixPath: settings.unixPath, onError }, accept));
+    listener.sockets.push(await open({ unixPath: settings.unixPath, onError }));
     return;
   }
   let { port } = settings;
   for (const binding of bindingsOf(listener)) {
     const { host, ipv6Only, family } = binding;
     const shown = port === 0 ? 'a free port' : `port ${port}`;
-    if (settings.protocol === 'websockets') log.write('information', `Opening websockets listen socket on ${shown}.`);
+    if (isWebSocket) log.write('information', `Opening websockets listen socket on ${shown}.`);
     else log.write('information', `Opening ${family ?? 'ipv4'} listen socket on ${shown}.`);
     try {
-      const options = { port, host, ipv6Only, noDelay, onError };
-      const socket =
-        settings.protocol === 'websockets'
-          ? await openWebSocket(
-              {
-                ...options,
-                httpDir: settings.httpDir,
-                maxPayload: Math.max(frameBytesMin, packetSizeLimit(brokerSettings)),
-              },
-              accept,
-            )
-          : await listenTcp(options, accept);
+      const socket = await open({ port, host, ipv6Only, noDelay, onError });
       listener.sockets.push(socket);
       port = socket.address.port;
     } catch (error) {
@@ -70,7 +66,8 @@ async function openWebSocket(
 }
 
 function bindingsOf({ settings }: BrokerListener): Binding[] {
-  const { host, socketDomain } = settings;
+  const { bindInterface, host, socketDomain } = settings;
+  if (bindInterface !== undefined) return interfaceBindings(bindInterface, socketDomain);
   if (host !== undefined && host !== 'local') {
     const family = host.includes(':') ? 'ipv6' : 'ipv4';
     return [{ host, ipv6Only: host.includes(':'), family, isOptional: false }];
@@ -81,6 +78,20 @@ function bindingsOf({ settings }: BrokerListener): Binding[] {
   if (socketDomain === 'ipv4') return [{ ...ipv4, isOptional: false }];
   if (socketDomain === 'ipv6') return [{ ...ipv6, isOptional: false }];
   return [ipv4, ipv6];
+}
+
+/** One for each address of the network interface, of which there must be one. */
+function interfaceBindings(name: string, socketDomain: 'ipv4' | 'ipv6' | undefined): Binding[] {
+  const bindings: Binding[] = [];
+  for (const { address, family, scopeid } of networkInterfaces()[name] ?? []) {
+    const isIpv6 = family === 'IPv6';
+    if (socketDomain !== undefined && (socketDomain === 'ipv6') !== isIpv6) continue;
+    // Link-local addresses are ambiguous without their interface.
+    const host = isIpv6 && scopeid !== 0 ? `${address}%${name}` : address;
+    bindings.push({ host, ipv6Only: isIpv6, family: isIpv6 ? 'ipv6' : 'ipv4', isOptional: false });
+  }
+  if (bindings.length > 0) return bindings;
+  throw new Error(`Network interface '${name}' has no ${socketDomain ?? 'IP'} address to listen on`);
 }
 
 function isFamilyMissing(error: unknown): boolean {

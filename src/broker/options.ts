@@ -1,8 +1,9 @@
 /**
  * What a broker can be told, with the defaults. `mosquitto.conf` keys map to these one to one (the key is in each comment);
- * `config/` reads the file, `resolveBrokerOptions` checks what an embedding program gives.
+ * `config/` reads the file, `resolveSettings` and `resolveListenerSettings` check what an embedding program gives.
  */
 import { OptionError } from '../protocol/errors.ts';
+import { isTopicName } from '../protocol/topics.ts';
 import { type QoS, variableByteIntegerMax } from '../protocol/version.ts';
 
 /** Options that hold for the whole broker. */
@@ -137,17 +138,71 @@ export const defaultListenerSettings: ListenerSettings = {
   httpDir: undefined,
 };
 
-/** Settings with the defaults filled in. @throws {OptionError} naming the first that is no number or below 0 where it must not be */
+/** Numbers that are told to clients in two bytes, or that make no sense when smaller; the others may be 0 or any whole number above. */
+const numberRanges: Readonly<Record<string, readonly [min: number, max: number]>> = {
+  maxInflightMessages: [0, 65_535],
+  maxKeepAlive: [0, 65_535],
+  maxOutboundBufferBytes: [1024, Number.MAX_SAFE_INTEGER],
+  maxTopicLevels: [1, 65_535],
+  port: [0, 65_535],
+  maxConnections: [-1, Number.MAX_SAFE_INTEGER],
+  maxQos: [0, 2],
+  maxTopicAlias: [0, 65_535],
+};
+/** Times in seconds, which need not be whole. */
+const durations = new Set(['connectTimeout', 'persistentClientExpiration', 'shutdownTimeout', 'sysInterval']);
+
+function checkNumber(key: string, value: number): void {
+  const [min, max] = numberRanges[key] ?? [0, Number.MAX_SAFE_INTEGER];
+  if (value >= min && value <= max && (Number.isInteger(value) || durations.has(key))) return;
+  const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min}–${max}`;
+  const kind = durations.has(key) ? 'a number' : 'a whole number';
+  throw new OptionError(`${key} is ${value}; expected ${kind}, ${range}`, 'MQTT_ERR_OPTION_RANGE');
+}
+
+/**
+ * Settings with the defaults filled in.
+ * @throws {OptionError} naming the first that there is not, or whose value is of the wrong type (`MQTT_ERR_OPTION`) or out of range
+ * (`MQTT_ERR_OPTION_RANGE`)
+ */
 export function resolveSettings(given: Partial<BrokerSettings>): BrokerSettings {
+  for (const key of Object.keys(given)) {
+    if (!(key in defaultBrokerSettings)) throw new OptionError(`${key} is no setting of the broker`);
+  }
   const settings = { ...defaultBrokerSettings, ...given };
   for (const [key, fallback] of Object.entries(defaultBrokerSettings)) {
-    const value = settings[key as keyof BrokerSettings];
-    if (typeof value !== typeof fallback) {
-      throw new OptionError(`${key} is ${JSON.stringify(value)}; expected a ${typeof fallback}`);
+    const value: unknown = settings[key as keyof BrokerSettings];
+    const isRight = Array.isArray(fallback)
+      ? Array.isArray(value) && value.every((one) => typeof one === 'string')
+      : typeof value === typeof fallback;
+    if (!isRight) {
+      const expected = Array.isArray(fallback) ? 'list of texts' : typeof fallback;
+      throw new OptionError(`${key} is ${JSON.stringify(value)}; expected a ${expected}`);
     }
-    if (typeof value === 'number' && !(value >= 0)) {
-      throw new OptionError(`${key} is ${value}; expected 0 or more`, 'MQTT_ERR_OPTION_RANGE');
+    if (typeof value === 'number') checkNumber(key, value);
+  }
+  return settings;
+}
+
+/** The same for a listener, which may carry more than its settings, such as the rules of who may use it. */
+export function resolveListenerSettings(given: Partial<ListenerSettings>): ListenerSettings {
+  const settings = { ...defaultListenerSettings, ...given };
+  for (const [key, fallback] of Object.entries(defaultListenerSettings)) {
+    const value: unknown = settings[key as keyof ListenerSettings];
+    if (typeof value === 'number') checkNumber(key, value);
+    const expected = typeof fallback === 'undefined' ? 'string' : typeof fallback;
+    if (typeof value !== expected && value !== fallback) {
+      throw new OptionError(`${key} of a listener is ${JSON.stringify(value)}; expected a ${expected}`);
     }
+  }
+  const choices = { protocol: ['mqtt', 'websockets'], socketDomain: ['ipv4', 'ipv6', undefined] } as const;
+  for (const key of ['protocol', 'socketDomain'] as const) {
+    const allowed: readonly unknown[] = choices[key];
+    if (allowed.includes(settings[key])) continue;
+    throw new OptionError(`${key} of a listener is '${settings[key]}'; expected ${allowed.slice(0, 2).join(' or ')}`);
+  }
+  if (settings.mountPoint !== '' && !isTopicName(settings.mountPoint)) {
+    throw new OptionError(`mountPoint is '${settings.mountPoint}'; expected the beginning of a Topic Name`);
   }
   return settings;
 }

@@ -18,6 +18,8 @@ import { deliver, deliverAll } from './route-delivery.ts';
 import type { Receiver, Route } from './routes.ts';
 
 const noBytes = new Uint8Array(0);
+/** Larger packets gain nothing from it. */
+const relayedBytesMax = 1024 * 1024;
 /** Bytes that a packet may gain from 3.1.1 to 5.0: its property length, and a longer Remaining Length. */
 const transcodingGrowthMax = 2;
 
@@ -53,7 +55,7 @@ export class QosZeroRelay {
       if (bytes[topicEnd] !== 0) return false;
       payloadStart++;
     }
-    if (payloadStart > end) return false;
+    if (payloadStart > end || end - packetStart > relayedBytesMax) return false;
     if (!this.#isSameTopic(bytes, bodyStart, topicEnd)) {
       this.flush();
       if (!this.#begin(bytes, packetStart, bodyStart, topicEnd, end)) return false;

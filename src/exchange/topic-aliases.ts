@@ -50,11 +50,15 @@ export class OutboundTopicAliases {
     return this.#aliases.get(topicName) ?? 0;
   }
 
+  /** The alias that the next new topic gets; 0 if all are taken. */
+  get next(): number {
+    return this.#aliases.size < this.maximum ? this.#aliases.size + 1 : 0;
+  }
+
   /** A new alias for a topic that has none, to be sent with the Topic Name; 0 if all are taken. */
   assign(topicName: string): number {
-    if (this.#aliases.size >= this.maximum) return 0;
-    const alias = this.#aliases.size + 1;
-    this.#aliases.set(topicName, alias);
+    const alias = this.next;
+    if (alias !== 0) this.#aliases.set(topicName, alias);
     return alias;
   }
 }

@@ -95,7 +95,7 @@ export class InMemoryBroker {
     const client = this.open(fields);
     client.clientIdentifier = fields.clientIdentifier ?? uniqueName('c');
     client.send(connect({ keepAlive: 0, ...fields, clientIdentifier: client.clientIdentifier }));
-    client.connack = await client.expect('CONNACK');
+    client.connack = await client.first('CONNACK');
     if (client.connack.code !== 0) throw new Error(`refused with 0x${client.connack.code?.toString(16)}`);
     return client;
   }
@@ -166,6 +166,16 @@ export class MemoryClient {
     if (packets.length !== 1 || packet?.name !== name) {
       throw new Error(`expected one ${name}, got [${packets.map(describePacket).join('; ')}]${this.#endText()}`);
     }
+    return packet;
+  }
+
+  /** The first packet that has come must be of this type; what came behind it stays. */
+  async first(name: ReadPacket['name']): Promise<ReadPacket> {
+    const [packet, ...others] = await this.take();
+    if (packet?.name !== name) {
+      throw new Error(`expected ${name}, got ${packet && describePacket(packet)}${this.#endText()}`);
+    }
+    this.#packets = others;
     return packet;
   }
 
