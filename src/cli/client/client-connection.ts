@@ -117,7 +117,9 @@ export function subscriptionOptionsOf(
   settings: ClientSettings,
 ): Pick<SubscribeOptions, 'retainAsPublished' | 'retainHandling'> {
   if (settings.protocolVersion !== 5) return {};
-  return { retainAsPublished: settings.retainAsPublished, retainHandling: settings.retainHandling };
+  // What is to be removed has to come, even if it is not printed.
+  const retainHandling = settings.skipRetained && settings.removeRetained ? 0 : settings.retainHandling;
+  return { retainAsPublished: settings.retainAsPublished, retainHandling };
 }
 
 async function addressOf(host: string): Promise<string> {

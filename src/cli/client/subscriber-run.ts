@@ -268,9 +268,9 @@ export class SubscriberRun {
       this.#finish(success);
       return undefined;
     }
-    if (settings.skipRetained && message.retain) return undefined;
     if (settings.filterOuts.some((filter) => matchesFilter(message.topicName, filter))) return undefined;
     const removal = settings.removeRetained && message.retain ? this.#removeRetained(message.topicName) : undefined;
+    if (settings.skipRetained && message.retain) return removal;
     if (settings.isDebug && message.qos > 0) this.#held.set(message.packetIdentifier, message);
     else this.#printer.print(message);
     this.#printed++;
@@ -305,7 +305,8 @@ export class SubscriberRun {
     };
     // What a Session had kept comes before the client is in our hands.
     const publish = (client: Client) => client.publish(topicName, new Uint8Array(), { qos: 1, retain: true });
-    this.#clientReady.then(publish).then(settled, (error: Error) => {
+    const published = this.#client === undefined ? this.#clientReady.then(publish) : publish(this.#client);
+    published.then(settled, (error: Error) => {
       settled();
       const { isQuiet } = this.#started.settings;
       if (!isQuiet && !this.#isEnding)
@@ -326,14 +327,27 @@ export class SubscriberRun {
     else {
       const { DISCONNECT } = this.#started.properties;
       const isVersion5 = this.#started.settings.protocolVersion === 5;
-      const ended = client.end({
+      const dropped = setTimeout(() => client.destroy(), farewellMs);
+      await this.#removalsDone(client);
+      await client.end({
         reasonCode: goodbye.reasonCode,
+        // Other answers, such as an UNSUBACK, are not waited for.
+        force: true,
         ...(isVersion5 && Object.keys(DISCONNECT).length > 0 && { properties: DISCONNECT }),
       });
-      const dropped = setTimeout(() => client.destroy(), farewellMs);
-      await ended;
       clearTimeout(dropped);
     }
     this.#printHeld();
+  }
+
+  /** Resolves when the server has confirmed every removal, or there is no connection that it could do so on. */
+  async #removalsDone(client: Client): Promise<void> {
+    if (this.#removals === 0) return;
+    const done = new Promise<void>((resolve) => {
+      this.#removalDone = () => {
+        if (this.#removals === 0) resolve();
+      };
+    });
+    await Promise.race([done, client.closed]);
   }
 }
