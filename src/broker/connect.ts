@@ -18,6 +18,8 @@ import type { ClientIdentity } from './auth.ts';
 import type { Connection } from './connection.ts';
 import { beginAuthentication } from './enhanced-authentication.ts';
 import { watch } from './hooks.ts';
+import { abridged, hasMoreLevels } from './publish.ts';
+import { isReservedTopic } from './reserved-topics.ts';
 import { neverExpires, type Session } from './session.ts';
 import { noteTakeOver } from './take-over.ts';
 import { cancelPendingWill, publishPendingWill } from './will.ts';
@@ -69,8 +71,8 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): Pr
   const proceed = (answer: PropertiesOf<'CONNACK'>): Promise<void> | undefined =>
     admitWill(connection, packet, {
       ...answer,
-      ...(isAssigned ? { assignedClientIdentifier: clientIdentifier } : undefined),
       ...(isKeepAliveTooLong ? { serverKeepAlive: maxKeepAlive } : undefined),
+      ...(isAssigned ? { assignedClientIdentifier: clientIdentifier } : undefined),
     });
   if (packet.properties?.authenticationMethod !== undefined) {
     return beginAuthentication(connection, packet, proceed);
@@ -122,12 +124,19 @@ function admitWill(
 ): Promise<void> | undefined {
   const { context, listener } = connection;
   const identity = connection.identity as ClientIdentity;
-  if (packet.willMessage === undefined || context.authority.publishesAll) return open(connection, packet, answer);
+  if (packet.willMessage === undefined) return open(connection, packet, answer);
   const topicName = listener.settings.mountPoint + packet.willMessage.topicName;
+  const why = `will topic '${abridged(packet.willMessage.topicName)}'`;
+  if (isReservedTopic(topicName)) return refuse(connection, ReasonCode.notAuthorized, why);
+  if (hasMoreLevels(topicName, context.settings.maxTopicLevels)) {
+    context.counters.topicLevelsRefused++;
+    return refuse(connection, ReasonCode.topicNameInvalid, why);
+  }
+  if (context.authority.publishesAll) return open(connection, packet, answer);
   const verdict = context.authority.mayPublish(identity, topicName, undefined);
   const conclude = (code: ReasonCode): Promise<void> | undefined => {
     if (connection.state !== 'authenticating') return undefined;
-    if (isFailure(code)) return refuse(connection, code, `will topic '${packet.willMessage?.topicName}'`);
+    if (isFailure(code)) return refuse(connection, code, why);
     return open(connection, packet, answer);
   };
   return verdict instanceof Promise ? verdict.then(conclude) : conclude(verdict);
@@ -201,15 +210,20 @@ function open(
     if (context.logsPackets) {
       context.log.write('debug', `Sending CONNACK to ${connection.name} (${sessionPresent ? 1 : 0}, 0)`);
     }
-    connection.send({
+    const isTold = connection.send({
       type: PacketType.CONNACK,
       sessionPresent,
       reasonCode: ReasonCode.success,
-      properties: isV5 ? { ...capabilities(connection, inflightMax), ...answer } : undefined,
+      properties: isV5 ? connackProperties(connection, inflightMax, answer) : undefined,
     });
     const { onConnect } = context.hooks;
     if (onConnect !== undefined) watch(context.log, onConnect.call(context.hooks, identity, sessionPresent));
-    resumed.attached(connection, Math.min(inflightMax, packet.properties?.receiveMaximum ?? packetIdentifierMax));
+    if (isTold) {
+      resumed.attached(connection, Math.min(inflightMax, packet.properties?.receiveMaximum ?? packetIdentifierMax));
+    } else {
+      // It would wait for its CONNACK for ever.
+      connection.finish(`Client ${connection.name} takes no packet as large as its CONNACK, disconnecting`, true);
+    }
   };
   const { store } = context;
   if (store === undefined || store.stagedCount === staged) return void welcome();
@@ -222,17 +236,24 @@ function open(
   });
 }
 
-/** What a CONNACK says of this server; what is as the specification's default is left out. [MQTT 5.0 §3.2.2.3] */
-function capabilities(connection: Connection, receiveMaximum: number): PropertiesOf<'CONNACK'> {
+/**
+ * The answer, and what the server can do; what is as the specification's default is left out. [MQTT 5.0 §3.2.2.3]
+ * They are in the order that Mosquitto has, for clients and test suites that compare bytes.
+ */
+function connackProperties(
+  connection: Connection,
+  receiveMaximum: number,
+  answer: PropertiesOf<'CONNACK'>,
+): PropertiesOf<'CONNACK'> {
   const { settings } = connection.context;
   const { maxQos, maxTopicAlias } = connection.listener.settings;
-  const answer: PropertiesOf<'CONNACK'> = {};
-  if (receiveMaximum !== packetIdentifierMax) answer.receiveMaximum = receiveMaximum;
-  if (maxQos !== 2) answer.maximumQos = maxQos;
-  if (!settings.retainAvailable) answer.retainAvailable = false;
-  if (settings.maxPacketSize !== 0) answer.maximumPacketSize = settings.maxPacketSize;
-  if (maxTopicAlias !== 0) answer.topicAliasMaximum = maxTopicAlias;
-  return answer;
+  const all: PropertiesOf<'CONNACK'> = maxTopicAlias === 0 ? {} : { topicAliasMaximum: maxTopicAlias };
+  Object.assign(all, answer);
+  if (!settings.retainAvailable) all.retainAvailable = false;
+  if (settings.maxPacketSize !== 0) all.maximumPacketSize = settings.maxPacketSize;
+  if (receiveMaximum !== packetIdentifierMax) all.receiveMaximum = receiveMaximum;
+  if (maxQos !== 2) all.maximumQos = maxQos;
+  return all;
 }
 
 /** The identifier the client is known by, made up if it left that to us; undefined if it is not allowed. */

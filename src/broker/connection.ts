@@ -228,9 +228,12 @@ export class Connection {
     );
   }
 
-  /** Appends any packet. */
-  send(packet: Packet): void {
-    if (this.state === 'closed') return;
+  /**
+   * Appends any packet.
+   * @returns false if it is larger than the client takes, and so is not sent [MQTT-3.1.2-24]
+   */
+  send(packet: Packet): boolean {
+    if (this.state === 'closed') return true;
     const output = this.#openOutput();
     const start = output.length;
     encodePacket(output, packet, this.version);
@@ -240,11 +243,12 @@ export class Connection {
       encodePacket(output, withoutProblemInformation(packet), this.version);
       if (output.length - start > this.peerMaximumPacketSize) {
         output.length = start;
-        return;
+        return false;
       }
     }
     this.context.counters.messagesSent++;
     this.#appended(output);
+    return true;
   }
 
   /** Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. */

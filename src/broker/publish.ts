@@ -12,6 +12,7 @@ import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import { askOnPublish, type HookedMessage } from './hooks.ts';
 import { Message, type MessageProperties, ownPayload } from './message.ts';
+import { isReservedTopic } from './reserved-topics.ts';
 import type { Session } from './session.ts';
 
 /** Bytes of QoS 2 messages that one client may leave unreleased. */
@@ -55,8 +56,9 @@ export function receivePublish(connection: Connection, packet: PublishPacket): P
     context.counters.memoryLimitRefused++;
     return refuse(connection, packet, topicName, ReasonCode.quotaExceeded, 'memory_limit reached');
   }
-  if (topicName.startsWith('$SYS/')) {
-    return refuse(connection, packet, topicName, ReasonCode.notAuthorized, 'only the broker publishes to $SYS');
+  if (isReservedTopic(topicName)) {
+    const why = topicName.startsWith('$SYS') ? 'only the broker publishes to $SYS' : '$share is for Topic Filters only';
+    return refuse(connection, packet, topicName, ReasonCode.notAuthorized, why);
   }
   if (hasMoreLevels(topicName, context.settings.maxTopicLevels)) {
     context.counters.topicLevelsRefused++;
@@ -70,7 +72,7 @@ export function receivePublish(connection: Connection, packet: PublishPacket): P
 
 /** Whether clients may publish to a topic as far as its form goes. */
 export function isRelayedTopic(context: BrokerContext, topicName: string): boolean {
-  return !topicName.startsWith('$SYS/') && !hasMoreLevels(topicName, context.settings.maxTopicLevels);
+  return !isReservedTopic(topicName) && !hasMoreLevels(topicName, context.settings.maxTopicLevels);
 }
 
 /** Whether a Topic Name or Filter has more than `limit` levels. */

@@ -1,10 +1,10 @@
 /** Access control by `allow_anonymous`, password files and ACL files, for all listeners or for each its own. */
 import type { ConnectPacket } from '../../codec/packets.ts';
 import { ReasonCode } from '../../protocol/reason-codes.ts';
-import { matchesFilter } from '../../protocol/topics.ts';
 import type { Authority, ClientIdentity, Verdict } from '../auth.ts';
 import type { ListenerConfiguration, SecuritySettings } from '../config/configuration.ts';
 import type { Log } from '../log.ts';
+import { isReservedTopic } from '../reserved-topics.ts';
 import { type AclFile, allows, dangerousName, type Rule, readAclFile, rulesFor } from './acl-file.ts';
 import { type PasswordFile, PasswordVerifier, readPasswordFile } from './password-file.ts';
 
@@ -28,9 +28,6 @@ const rememberedTopicsMax = 256;
 /** Names that are logged once; when there are more, some are logged again. */
 const dangersToldMax = 1000;
 const noPassword = new Uint8Array(0);
-
-/** A bridge tells here whether it is connected; nothing else below `$SYS` is for clients to write. */
-const bridgeStateFilter = '$SYS/broker/connection/+/state';
 
 export class FileAuthority implements Authority {
   readonly #log: Log;
@@ -100,7 +97,7 @@ export class FileAuthority implements Authority {
   }
 
   #allowsPublish(identity: ClientIdentity, topicName: string): boolean {
-    if (topicName.charCodeAt(0) === 0x24 && !isOpenDollarTopic(topicName)) return false;
+    if (isReservedTopic(topicName)) return false;
     if (!this.#hasAcl) return true;
     const acl = this.#policies[identity.listenerIndex]?.acl;
     if (acl === undefined) return true;
@@ -128,12 +125,6 @@ export class FileAuthority implements Authority {
     this.#dangersTold.add(name);
     this.#log.write('notice', `ACL denying access to client with dangerous ${name}`);
   }
-}
-
-/** Whether the rules decide about publishing to a topic that begins with `$`; otherwise nobody may. */
-function isOpenDollarTopic(topicName: string): boolean {
-  if (topicName.startsWith('$SYS')) return matchesFilter(topicName, bridgeStateFilter);
-  return !topicName.startsWith('$share');
 }
 
 /** Reads every file once, however many listeners share it, and logs the lines that are not used. */
