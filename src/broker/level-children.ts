@@ -46,15 +46,19 @@ export function addChild<N extends LevelNode<N>>(parent: LevelParent<N>, node: N
     return;
   }
   const map = new Map<string, N>();
-  let child = children;
-  while (child !== undefined) {
-    const next: N | undefined = child.sibling;
+  for (const child of oldestFirst(children)) {
     child.sibling = undefined;
     map.set(child.level, child);
-    child = next;
   }
   map.set(node.level, node);
   parent.children = map;
+}
+
+/** The children of a list in the order in which they came. */
+export function oldestFirst<N extends LevelNode<N>>(list: N | undefined): N[] {
+  const children: N[] = [];
+  for (let child = list; child !== undefined; child = child.sibling) children.push(child);
+  return children.reverse();
 }
 
 /** Takes a child out; it must be one. */

@@ -1,4 +1,4 @@
-import { findChild } from './level-children.ts';
+import { findChild, oldestFirst } from './level-children.ts';
 import type { Message } from './message.ts';
 import { Branch, type RetainedNode, type RetainedRecord } from './retained-tree.ts';
 
@@ -25,7 +25,7 @@ class Frame {
 /**
  * Goes through the retained messages that match a Topic Filter, some at a time, while others publish.
  *
- * Every message that is there all the time is given exactly once, as it is when the cursor comes to it. One that is removed
+ * Below each level those come first whose topics were first published to. Every message that is there all the time is given exactly once, as it is when the cursor comes to it. One that is removed
  * before is not given; one that is added meanwhile may or may not be; one that is removed and published again may come twice. Iterators
  * of a Map go on rightly when it changes, a list of siblings is copied when it is reached, and records and branches know when
  * they are out of the tree.
@@ -104,9 +104,7 @@ export class RetainedCursor {
     if (children instanceof Map) {
       iterator = children.values();
     } else if (children !== undefined) {
-      const list: RetainedNode[] = [];
-      for (let child: RetainedNode | undefined = children; child !== undefined; child = child.sibling) list.push(child);
-      iterator = list.values();
+      iterator = oldestFirst<RetainedNode>(children).values();
     }
     if (iterator !== undefined) this.#frames.push(new Frame(iterator, depth, branch === this.#root));
   }

@@ -321,6 +321,20 @@ describe('RetainedMessages', () => {
     retained.update(message('/'.repeat(32_767), ''));
     expect(matched(retained, '#')).toEqual([]);
   });
+
+  it('gives the messages of one level in the order in which their topics were first published to', () => {
+    for (const count of [1, 2, 8, 9, 40]) {
+      const retained = new RetainedMessages(0);
+      const topics = Array.from({ length: count }, (_, index) => `order/${(index * 7) % count}x${index}`);
+      for (const topicName of topics) retained.update(message(topicName, '1'));
+      for (const topicName of [...topics].reverse()) retained.update(message(topicName, '2'));
+      for (const topicFilter of ['order/#', 'order/+', '#']) {
+        const into: Message[] = [];
+        retained.match(topicFilter, into, 0);
+        expect(into.map(({ topicName }) => topicName)).toEqual(topics);
+      }
+    }
+  });
 });
 
 describe('ExpiryHeap', () => {
