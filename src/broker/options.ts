@@ -50,7 +50,7 @@ export interface BrokerSettings {
   readonly maxOutboundBufferBytes: number;
   /** Ours, `connect_timeout`: seconds a connection may take to send its CONNECT. Default 10. */
   readonly connectTimeout: number;
-  /** Ours, `max_topic_levels`: levels of a Topic Name or Topic Filter. Default 200. */
+  /** Ours, `max_topic_levels`: levels of a Topic Name or Topic Filter. Default 201, for the 200 slashes that Mosquitto allows. */
   readonly maxTopicLevels: number;
   /** Ours, `max_subscriptions_per_client`. 0 no limit. Default 0. */
   readonly maxSubscriptionsPerClient: number;
@@ -114,7 +114,7 @@ export const defaultBrokerSettings: BrokerSettings = {
   maxConnections: 0,
   maxOutboundBufferBytes: 16 * 1024 * 1024,
   connectTimeout: 10,
-  maxTopicLevels: 200,
+  maxTopicLevels: 201,
   maxSubscriptionsPerClient: 0,
   maxRetainedMessages: 0,
   routeCacheSize: 65_536,
