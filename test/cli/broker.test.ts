@@ -241,6 +241,18 @@ describe('clearwing broker', () => {
     });
   });
 
+  it('runs on, and says so, when its log file cannot be written', async () => {
+    const files = temporaryFiles();
+    const port = await freePort();
+    const text = `listener ${port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\nlog_dest file ${files.path('none/log')}\n`;
+    const broker = await startProgram(['-c', files.write('c', text)]);
+    const { status, stderr } = await broker.stop('SIGTERM');
+    expect(status).toBe(0);
+    expect(stderr.match(/^.*(error|unable|ENOENT).*$/gim)).toEqual([
+      expect.stringContaining('Unable to open log file'),
+    ]);
+  });
+
   it('writes its number to the pid file and removes it', async () => {
     const files = temporaryFiles();
     const port = await freePort();

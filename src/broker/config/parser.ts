@@ -304,10 +304,8 @@ class Parser {
 
   #warnWithoutEffect(line: ConfigurationLine, row: KeyRow): void {
     const what = row.state === 'obsolete' ? 'is obsolete and has no effect' : 'has no effect in this release';
-    this.#warn(
-      line,
-      `${line.key} ${what}: ${row.meaning.charAt(0).toLowerCase()}${row.meaning.slice(1).replace(/\.$/, '')}`,
-    );
+    const meaning = row.meaning.replace(/\.$/, '').replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase());
+    this.#warn(line, `${line.key} ${what}: ${meaning}`);
   }
 
   #warn(place: Place, message: string): void {

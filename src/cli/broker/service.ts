@@ -139,7 +139,8 @@ export class BrokerService {
       const account = chooseAccount(user, this.#log);
       if (account !== undefined) {
         // It is opened again, by the other user, when it has been rotated.
-        if (isNewLogFile && logging.file !== undefined) chownSync(logging.file, account.userId, account.groupId);
+        const logFile = isNewLogFile ? logging.file : undefined;
+        if (logFile !== undefined && existsSync(logFile)) chownSync(logFile, account.userId, account.groupId);
         if (pidFile !== undefined) chownSync(pidFile, account.userId, account.groupId);
         become(account);
       }

@@ -377,6 +377,7 @@ describe('keys without effect', () => {
           'topic a',
           'retry_interval 20',
           'websockets_headers_size 2048',
+          'bridge_cafile /etc/ca.crt',
         ].join('\n'),
       ),
     ).toEqual([
@@ -389,6 +390,7 @@ describe('keys without effect', () => {
       'broker.conf:9: topic has no effect in this release: what the bridge shares.',
       'broker.conf:10: retry_interval is obsolete and has no effect: messages are sent again only when a client reconnects.',
       'broker.conf:11: websockets_headers_size has no effect in this release: buffer for HTTP headers; ours is that of Node, 16 KiB.',
+      'broker.conf:12: bridge_cafile has no effect in this release: TLS of the bridge.',
     ]);
   });
 });
