@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { clearwingMain } from './paths.ts';
 import { peerPath } from './peers.ts';
 import { residentBytes } from './process-memory.ts';
@@ -97,6 +98,12 @@ export function commandLine(
   return [peerPath(name === 'broker' ? 'mosquitto' : `mosquitto_${name}`)];
 }
 
+const directories = new Set<string>();
+// Those of brokers that a failed test did not stop.
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
 /** Starts a broker and resolves once it is listening. */
 export async function startBroker(options: BrokerProcessOptions = {}): Promise<BrokerProcess> {
   for (let attempt = 1; ; attempt++) {
@@ -109,6 +116,7 @@ export async function startBroker(options: BrokerProcessOptions = {}): Promise<B
 async function startOnce(options: BrokerProcessOptions): Promise<BrokerProcess | 'port taken'> {
   const program = options.program ?? brokerUnderTest;
   const directory = mkdtempSync(join(tmpdir(), 'clearwing-broker-'));
+  directories.add(directory);
   const port = await freePort();
   const wsPort = await freePort();
   const unixPath = join(directory, 'mqtt.sock');
