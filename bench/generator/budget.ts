@@ -1,0 +1,28 @@
+/**
+ * How many deliveries may be under way at once, over all connections. Without it a publisher at QoS 0 would fill every buffer on
+ * the way until the broker drops messages, and one at QoS 1 or 2 would fill the queues of subscribers that acknowledge more
+ * slowly than the broker does.
+ */
+export class Budget {
+  /** Deliveries published and neither received nor given up. */
+  deliveriesMax: number;
+  readonly #deliveriesMin: number;
+  #shrunkAtMs = Number.NEGATIVE_INFINITY;
+
+  /** @param deliveriesMin what one message from each publisher makes */
+  constructor(deliveriesMax: number, deliveriesMin: number) {
+    this.deliveriesMax = Math.max(deliveriesMax, deliveriesMin);
+    this.#deliveriesMin = deliveriesMin;
+  }
+
+  /** Messages were lost at QoS 0: halves the budget. Losses that follow at once have the same cause and do nothing more. */
+  shrink(): void {
+    const now = performance.now();
+    if (now - this.#shrunkAtMs < shrinkPauseMs) return;
+    this.#shrunkAtMs = now;
+    this.deliveriesMax = Math.max(this.#deliveriesMin, Math.floor(this.deliveriesMax / 2));
+  }
+}
+
+/** What was under way at a loss has left the broker after this time, on a machine that is not overloaded. */
+const shrinkPauseMs = 50;

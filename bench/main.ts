@@ -1,0 +1,142 @@
+/** Runs a benchmark: every case against every broker, in rounds, so that a change of the machine's mood meets all of them. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeMachine } from './machine.ts';
+import { type BenchmarkOptions, readOptions, UsageError, usage } from './options.ts';
+import { type Case, faultsOf, type Outcome } from './outcomes.ts';
+import { formatReport, formatRun, type Report, reportData } from './report.ts';
+import { runCase } from './run-case.ts';
+
+export interface MainOptions {
+  readonly args: readonly string[];
+  /** The checkout. */
+  readonly repositoryDirectory: string;
+  /** The generator as a program for Node. */
+  readonly generatorPath: string;
+  /** The command line as it was typed, for RESULTS.md. */
+  readonly commandLine: string;
+}
+
+const usageStatus = 2;
+
+/**
+ * Returns the exit status: 0 if every broker did in every run what its QoS promises, 1 if one did not, 2 for a wrong command
+ * line, 130 or 143 after SIGINT or SIGTERM, when what was measured until then is printed.
+ */
+export async function main({ args, repositoryDirectory, generatorPath, commandLine }: MainOptions): Promise<number> {
+  let options: BenchmarkOptions | 'help';
+  try {
+    options = readOptions(args, repositoryDirectory);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`bench: ${error.message}\nTry --help.`);
+    return usageStatus;
+  }
+  if (options === 'help') {
+    process.stdout.write(usage);
+    return 0;
+  }
+
+  const interruption = new Interruption();
+  const { outcomes, leftOut } = plan(options);
+  const report: Report = {
+    machine: describeMachine(repositoryDirectory),
+    options,
+    brokers: options.brokers.map((broker) => ({ name: broker.name, description: broker.describe() })),
+    outcomes,
+    leftOut: [...options.leftOut, ...leftOut],
+  };
+  try {
+    await measure(options, outcomes, generatorPath, interruption.signal);
+  } finally {
+    interruption.stopListening();
+  }
+  const measured = { ...report, outcomes: outcomes.filter((outcome) => outcome.runs.length > 0) };
+  const text = formatReport(measured);
+  process.stdout.write(`${text}`);
+  if (options.jsonPath !== undefined) {
+    writeFileSync(options.jsonPath, `${JSON.stringify(reportData(measured), undefined, 2)}\n`);
+  }
+  if (interruption.status !== undefined) {
+    console.error('bench: interrupted; the table has what was measured until then');
+    return interruption.status;
+  }
+  if (options.writesResults)
+    writeFileSync(join(repositoryDirectory, 'bench', 'RESULTS.md'), results(commandLine, text));
+  return outcomes.some((outcome) => faultsOf(outcome).length > 0) ? 1 : 0;
+}
+
+/** All cases with all brokers that can take them; nothing has run yet. */
+function plan({ flows, qos, topics, brokers, protocol }: BenchmarkOptions) {
+  const cases: Case[] = flows.flatMap((flow) =>
+    topics.flatMap((count) => qos.map((level) => ({ flow, qos: level, topics: count }))),
+  );
+  const able = brokers.filter((broker) => broker.protocols.includes(protocol));
+  return {
+    outcomes: cases.flatMap((each) => able.map((broker): Outcome => ({ case: each, broker: broker.name, runs: [] }))),
+    leftOut: brokers
+      .filter((broker) => !able.includes(broker))
+      .map((broker) => `${broker.name} was left out: it does not speak MQTT ${protocol}.`),
+  };
+}
+
+async function measure(
+  options: BenchmarkOptions,
+  outcomes: readonly Outcome[],
+  generatorPath: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { payloadBytes, protocol, seconds, warmUpSeconds, publishWindow, deliveryWindow, cores } = options;
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const outcome of outcomes) {
+      const { flow, qos, topics } = outcome.case;
+      const broker = options.brokers.find((each) => each.name === outcome.broker)!;
+      const load = {
+        ...{ flow, qos, topics, payloadBytes, protocol },
+        ...{ seconds, warmUpSeconds, publishWindow, deliveryWindow: deliveryWindow(qos) },
+      };
+      try {
+        outcome.runs.push(await runCase({ broker, load, cores, generatorPath, signal }));
+      } catch (error) {
+        if (signal.aborted) return;
+        outcome.runs.push({ error: (error as Error).message });
+      }
+      console.error(`${round}/${options.rounds}  ${formatRun(outcome)}`);
+    }
+  }
+}
+
+/** Ends the benchmark on the first signal in good order, on the second at once. */
+class Interruption {
+  readonly #controller = new AbortController();
+  /** Exit status that says so; undefined if nobody interrupted. */
+  status: number | undefined;
+
+  constructor() {
+    process.on('SIGINT', this.#onSignal);
+    process.on('SIGTERM', this.#onSignal);
+    process.on('SIGHUP', this.#onSignal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  stopListening(): void {
+    process.off('SIGINT', this.#onSignal);
+    process.off('SIGTERM', this.#onSignal);
+    process.off('SIGHUP', this.#onSignal);
+  }
+
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    const status = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[name as 'SIGHUP' | 'SIGINT' | 'SIGTERM'];
+    // What runs is killed when this process exits.
+    if (this.status !== undefined) process.exit(status);
+    this.status = status;
+    this.#controller.abort(new Error(`ended by ${name}`));
+  };
+}
+
+function results(commandLine: string, text: string): string {
+  return `# Results\n\nWritten by \`${commandLine}\`; what the columns mean is in [README.md](README.md).\n\n${text}`;
+}

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { connectionsMax, filterOf, parseFlow, topicOf } from '../../bench/flow.ts';
+import { readOptions, UsageError } from '../../bench/options.ts';
+import { spread } from '../../bench/outcomes.ts';
+import { repositoryDirectory } from '../support/paths.ts';
+
+const read = (...args: string[]) => readOptions(args, repositoryDirectory);
+
+describe('parseFlow', () => {
+  it('tells pairs, fan-out and fan-in apart, with either kind of arrow', () => {
+    expect(parseFlow('1-1')).toMatchObject({ name: '1→1', shape: 'pairs' });
+    expect(parseFlow('50→50')).toMatchObject({ shape: 'pairs', publishers: 50, subscribers: 50 });
+    expect(parseFlow('1->100')).toMatchObject({ shape: 'fan-out', publishers: 1, subscribers: 100 });
+    expect(parseFlow('50-1')).toMatchObject({ shape: 'fan-in', publishers: 50, subscribers: 1 });
+  });
+
+  it.each(['', '1', '1-', '-1', '0-1', '1-0', '2-3', '1-1-1', 'a-b', `1-${connectionsMax + 1}`, '99999999999-1'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseFlow(text)).toThrow(RangeError);
+    },
+  );
+});
+
+describe('topics', () => {
+  it('are matched by the filter of those that should receive them, and have one length', () => {
+    const pairs = parseFlow('50-50');
+    expect(topicOf(7, 1)).toBe(filterOf(pairs, 7, 1));
+    expect(topicOf(7 * 3 + 2, 3)).toBe('bench/0007/02');
+    expect(filterOf(pairs, 7, 3)).toBe('bench/0007/+');
+    expect(filterOf(parseFlow('1-100'), 99, 1)).toBe(topicOf(0, 1));
+    expect(filterOf(parseFlow('50-1'), 0, 1)).toBe('bench/+');
+    expect(new Set([0, 999, 64_000 - 1].map((stream) => topicOf(stream, 64).length)).size).toBe(1);
+  });
+});
+
+describe('readOptions', () => {
+  it('takes what is given before what --quick and the defaults say', () => {
+    expect(read('--brokers', 'probe', '--quick', '--seconds', '3')).toMatchObject({
+      brokers: [{ name: 'probe' }],
+      flows: [{ name: '1→1' }, { name: '1→100' }, { name: '50→1' }, { name: '50→50' }],
+      qos: [0, 1, 2],
+      payloadBytes: 64,
+      rounds: 1,
+      seconds: 3,
+    });
+    expect(read('--help')).toBe('help');
+  });
+
+  it('adds a broker of the user, whose command may have quoted words', () => {
+    expect(read('--brokers', 'probe', '--broker', `mine=sh -c 'exec mine -p {port}' "a b"`)).toMatchObject({
+      brokers: [{ name: 'probe' }, { name: 'mine', command: ['sh', '-c', 'exec mine -p {port}', 'a b'] }],
+    });
+  });
+
+  it.each([
+    [['--seconds', 'x'], "--seconds is 'x'; expected 0.1 to 3600"],
+    [['--seconds', '-1'], '--seconds'],
+    [['--rounds', '1.5'], "--rounds is '1.5'; expected a whole number"],
+    [['--qos', '3'], "--qos is '3'; expected 0 to 2"],
+    [['--qos', '1,1'], "--qos has '1' twice"],
+    [['--flows', '1-1,1→1'], "'1→1' is given twice"],
+    [['--flows', '2-3'], 'not even'],
+    [['--payload', '7'], '--payload'],
+    [['--protocol', '3.1'], "--protocol is '3.1'; expected 3.1.1 or 5"],
+    [['--brokers', 'nothing'], "--brokers names 'nothing'; there are clearwing"],
+    [['--broker', 'x'], "--broker is 'x'; expected NAME=COMMAND"],
+    [['--broker', 'x=y'], '{port}'],
+    [['--cores', '0'], "--cores is '0'; expected BROKER:GENERATOR"],
+    [['--json', '/nonexistent/file'], '--json cannot write'],
+    [['--unknown'], "Unknown option '--unknown'"],
+    [['word'], "Unexpected argument 'word'"],
+  ])('refuses %j and says why', (args, message) => {
+    expect(() => read(...args)).toThrow(UsageError);
+    expect(() => read(...args)).toThrow(message);
+  });
+});
+
+describe('spread', () => {
+  it('is the middle, the lowest and the highest', () => {
+    expect(spread([])).toBeUndefined();
+    expect(spread([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
+    expect(spread([10, 1, 2, 4])).toEqual({ median: 3, min: 1, max: 10 });
+  });
+});
