@@ -1,4 +1,5 @@
 /** All keys of the configuration file, and how to find one. */
+import { editDistance } from '../../base/edit-distance.ts';
 import { generalKeys } from './general-keys.ts';
 import { inertKeys } from './inert-keys.ts';
 import type { KeyRow } from './key-row.ts';
@@ -33,23 +34,4 @@ export function nearestKey(key: string): string | undefined {
     }
   }
   return nearest;
-}
-
-/** Insertions, deletions and replacements of one character, and swaps of two neighbours, that make `b` of `a`. */
-function editDistance(a: string, b: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const isSame = a[i - 1] === b[j - 1];
-      let least = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (isSame ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        least = Math.min(least, beforeLast[j - 2]! + 1);
-      row.push(least);
-    }
-    beforeLast = last;
-    last = row;
-  }
-  return last[b.length]!;
 }

@@ -1,10 +1,10 @@
 /** The log of a broker that runs as a program: `log_type`, `log_dest`, time stamps, log files that are rotated. */
 import { constants, openSync } from 'node:fs';
+import { compileTimeFormat } from '../../base/strftime.ts';
 import { reasonOf } from '../config/text-file.ts';
 import type { Log, LogType } from '../log.ts';
 import type { LoggingSettings } from './settings.ts';
 import { type LineSink, openSink } from './sink.ts';
-import { compileTimeFormat } from './strftime.ts';
 import { SyslogSink } from './syslog.ts';
 
 /** Longest line, in characters; a Topic Name alone can have 65,535. */

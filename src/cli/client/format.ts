@@ -1,4 +1,6 @@
 /** `-F`: a format string is compiled once and then writes each message. */
+
+import { zoneOffset } from '../../base/strftime.ts';
 import type { ByteSink, PrintableMessage } from './byte-sink.ts';
 import {
   type Field,
@@ -10,7 +12,7 @@ import {
   fieldOfText,
   fieldWidthMax,
 } from './format-field.ts';
-import { type LocalTime, zoneOffset } from './local-time.ts';
+import type { LocalTime } from './local-time.ts';
 import { writeMessageJson } from './message-json.ts';
 import { strftime } from './strftime.ts';
 

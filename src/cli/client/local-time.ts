@@ -28,34 +28,3 @@ export function localTimeNow(): LocalTime {
   const nanoseconds = Number(now % 1_000_000_000n);
   return { date: new Date(epochSeconds * 1000 + Math.floor(nanoseconds / 1e6)), epochSeconds, nanoseconds };
 }
-
-/** East of Greenwich as `+hhmm`. */
-export function zoneOffset(date: Date): string {
-  const minutes = -date.getTimezoneOffset();
-  const sign = minutes < 0 ? '-' : '+';
-  const distance = Math.abs(minutes);
-  return sign + String(Math.floor(distance / 60)).padStart(2, '0') + String(distance % 60).padStart(2, '0');
-}
-
-/** Which locale knows the short name of a zone differs; the first that has more than an offset wins. */
-const zoneNameLocales = ['en-US', 'en-GB', 'en-AU', 'en-IN', 'en-ZA', 'en-NZ'];
-const zoneNames = new Map<string, string>();
-
-/** The short name of the time zone at that moment, such as `CET`; its offset where it has none. */
-export function zoneName(date: Date): string {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const key = `${zone} ${date.getTimezoneOffset()}`;
-  let name = zoneNames.get(key);
-  if (name === undefined) {
-    const names = zoneNameLocales.map((locale) => shortName(date, locale));
-    const [first = ''] = names;
-    name = names.find((candidate) => /^[A-Z]+$/.test(candidate)) ?? first.replace(/^GMT/, '');
-    zoneNames.set(key, name);
-  }
-  return name;
-}
-
-function shortName(date: Date, locale: string): string {
-  const parts = new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }).formatToParts(date);
-  return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
-}

@@ -1,11 +1,12 @@
 /** A message as a JSON object, for `%j` and `%J`. The keys and their order are those of mosquitto_sub 2.0. */
 import { decodeUtf8 } from '../../base/bytes.ts';
+import { zoneOffset } from '../../base/strftime.ts';
 import { printJson } from '../../payload/json-print.ts';
 import { quoteJson, quoteJsonBytes } from '../../payload/json-string.ts';
 import { parseJson } from '../../payload/json-value.ts';
 import type { PropertiesOf } from '../../protocol/properties.ts';
 import type { ByteSink, PrintableMessage } from './byte-sink.ts';
-import { type LocalTime, zoneOffset } from './local-time.ts';
+import type { LocalTime } from './local-time.ts';
 import { strftime } from './strftime.ts';
 
 /** A member's value: its text, its bytes, or the members of an object. */

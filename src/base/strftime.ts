@@ -55,7 +55,7 @@ const conversions: Readonly<Record<string, Conversion>> = {
   W: { text: (date) => Math.floor((dayOfYear(date) + 7 - ((date.getDay() + 6) % 7)) / 7), width: 2 },
   y: { text: (date) => date.getFullYear() % 100, width: 2 },
   Y: { text: (date) => date.getFullYear() },
-  z: { text: numericZone },
+  z: { text: zoneOffset },
   Z: { text: zoneName },
   '%': { text: () => '%' },
 };
@@ -92,6 +92,11 @@ export function compileTimeFormat(format: string): (date: Date) => string {
   return (date) => parts.map((part) => (typeof part === 'string' ? part : part(date))).join('');
 }
 
+/** The conversion of one letter, without flags; undefined if it is none. */
+export function timeConversion(letter: string): ((date: Date) => string) | undefined {
+  return compile('', letter);
+}
+
 function compile(flags: string, letter: string): ((date: Date) => string) | undefined {
   const raise = (text: string) => (flags.includes('^') ? text.toUpperCase() : text);
   if (Object.hasOwn(composites, letter)) {
@@ -121,19 +126,33 @@ function isoWeek(date: Date): { readonly year: number; readonly week: number } {
   return { year: thursday.getFullYear(), week: Math.floor(dayOfYear(thursday) / 7) + 1 };
 }
 
-function numericZone(date: Date): string {
+/** East of Greenwich as `+hhmm`. */
+export function zoneOffset(date: Date): string {
   const minutes = -date.getTimezoneOffset();
-  const digits = Math.floor(Math.abs(minutes) / 60) * 100 + (Math.abs(minutes) % 60);
-  return `${minutes < 0 ? '-' : '+'}${String(digits).padStart(4, '0')}`;
+  const sign = minutes < 0 ? '-' : '+';
+  const distance = Math.abs(minutes);
+  return sign + String(Math.floor(distance / 60)).padStart(2, '0') + String(distance % 60).padStart(2, '0');
 }
 
-/** The zone's abbreviation as far as the runtime knows one (`CET`, `PST`), otherwise its distance from UTC. */
-function zoneName(date: Date): string {
-  for (const locale of ['en-US', 'en-GB', 'en-AU', 'en-IN', 'en-ZA']) {
-    const parts = new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }).formatToParts(date);
-    const name = parts.find((part) => part.type === 'timeZoneName')?.value ?? '';
-    if (/^[A-Z]{3,5}$/.test(name)) return name;
+/** Which locale knows the short name of a zone differs; the first that has more than an offset wins. */
+const zoneNameLocales = ['en-US', 'en-GB', 'en-AU', 'en-IN', 'en-ZA', 'en-NZ'];
+const zoneNames = new Map<string, string>();
+
+/** The short name of the time zone at that moment, such as `CET`; its offset where it has none. */
+export function zoneName(date: Date): string {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const key = `${zone} ${date.getTimezoneOffset()}`;
+  let name = zoneNames.get(key);
+  if (name === undefined) {
+    const names = zoneNameLocales.map((locale) => shortName(date, locale));
+    const [first = ''] = names;
+    name = names.find((candidate) => /^[A-Z]+$/.test(candidate)) ?? first.replace(/^GMT/, '');
+    zoneNames.set(key, name);
   }
-  const zone = numericZone(date);
-  return zone.endsWith('00') ? zone.slice(0, 3) : zone;
+  return name;
+}
+
+function shortName(date: Date, locale: string): string {
+  const parts = new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }).formatToParts(date);
+  return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
 }

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { compileTimeFormat } from '../../../src/broker/logging/strftime.ts';
-import { temporaryFiles } from '../config/temporary.ts';
-import { buildProgram } from './program.ts';
+import { compileTimeFormat } from '../../src/base/strftime.ts';
+import { temporaryFiles } from '../broker/config/temporary.ts';
+import { buildProgram } from '../broker/logging/program.ts';
 
 /** Every conversion of strftime(3) whose result does not depend on a locale other than C. */
 const letters = 'aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYz%';
@@ -65,7 +65,7 @@ describe('compileTimeFormat', () => {
     const program = temporaryFiles().path('zone.mjs');
     buildProgram(
       program,
-      `import { compileTimeFormat } from './src/broker/logging/strftime.ts';
+      `import { compileTimeFormat } from './src/base/strftime.ts';
        const write = compileTimeFormat('%Z %z');
        console.log([write(new Date('2026-01-15T12:00:00Z')), write(new Date('2026-07-15T12:00:00Z'))].join('|'));`,
     );
