@@ -91,3 +91,10 @@ export class OptionError extends MqttError {
     super(code, message);
   }
 }
+
+/** A store cannot be opened, or cannot do what it was asked. The message names the path and says what can be done. */
+export class StorageError extends MqttError {
+  constructor(message: string, cause?: unknown) {
+    super('MQTT_ERR_STORAGE', message, { cause });
+  }
+}

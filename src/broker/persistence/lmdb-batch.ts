@@ -1,0 +1,214 @@
+/**
+ * What is staged for one commit. Changes that cancel each other out leave nothing: a message that was delivered and acknowledged before
+ * its commit began is never written.
+ */
+import { ByteWriter } from '../../base/byte-writer.ts';
+import type { Delivery } from '../delivery.ts';
+import type { Message } from '../message.ts';
+import { deliveryKey, inboundKey, messageKey, retainedKey, sessionKey, subscriptionKey } from './keys.ts';
+import type { DatabaseName } from './lmdb-environment.ts';
+import type { LogEntry } from './log-entry.ts';
+import { writeMessage } from './message-record.ts';
+import { writeDelivery, writeInbound, writeSession, writeSubscription } from './session-records.ts';
+import type { SessionRecord, SubscriptionRecord } from './store.ts';
+
+interface SubscriptionChange {
+  readonly session: number;
+  readonly requestedFilter: string;
+  /** Undefined deletes it. */
+  readonly record: SubscriptionRecord | undefined;
+}
+
+interface DeliveryChange {
+  readonly session: number;
+  readonly entry: LogEntry;
+}
+
+/** The operations of a commit, to be done as often as it takes. */
+export interface EncodedBatch {
+  readonly databases: readonly DatabaseName[];
+  readonly keys: readonly Uint8Array[];
+  /** Undefined deletes the record. */
+  readonly values: readonly (Uint8Array | undefined)[];
+}
+
+/** Bytes that a staged change takes besides its payload, about. */
+const changeBytes = 200;
+/** A buffer that a large batch made large is not kept. */
+const keptBytesMax = 4 * 1024 * 1024;
+
+export class Batch {
+  /** Memory taken by what is staged, about. */
+  bytes = 0;
+  readonly messages = new Map<LogEntry, Message>();
+  readonly #messageDeletes: number[] = [];
+  readonly #sessions = new Map<number, SessionRecord | undefined>();
+  readonly #subscriptions = new Map<string, SubscriptionChange>();
+  readonly #deliveries = new Map<Delivery, DeliveryChange>();
+  /** Session and position by turns. */
+  readonly #deliveryDeletes: number[] = [];
+  /** By session × 65,536 + Packet Identifier. */
+  readonly #inbound = new Map<number, LogEntry | undefined>();
+  readonly #retained = new Map<string, Message | undefined>();
+
+  get isEmpty(): boolean {
+    return (
+      this.messages.size === 0 &&
+      this.#messageDeletes.length === 0 &&
+      this.#sessions.size === 0 &&
+      this.#subscriptions.size === 0 &&
+      this.#deliveries.size === 0 &&
+      this.#deliveryDeletes.length === 0 &&
+      this.#inbound.size === 0 &&
+      this.#retained.size === 0
+    );
+  }
+
+  putMessage(entry: LogEntry, message: Message): void {
+    this.messages.set(entry, message);
+    this.bytes += changeBytes + message.payloadLength;
+  }
+
+  /** The message has lost its last reference. */
+  deleteMessage(entry: LogEntry): void {
+    if (this.messages.delete(entry)) this.bytes -= changeBytes + entry.length;
+    else this.#messageDeletes.push(entry.sequence);
+  }
+
+  /** `undefined` deletes it. */
+  setSession(session: number, record: SessionRecord | undefined): void {
+    this.#sessions.set(session, record);
+    this.bytes += changeBytes;
+  }
+
+  /** `undefined` deletes it. */
+  setSubscription(session: number, requestedFilter: string, record: SubscriptionRecord | undefined): void {
+    this.#subscriptions.set(`${session} ${requestedFilter}`, { session, requestedFilter, record });
+    this.bytes += changeBytes;
+  }
+
+  putDelivery(session: number, delivery: Delivery, entry: LogEntry): void {
+    this.#deliveries.set(delivery, { session, entry });
+    this.bytes += changeBytes;
+  }
+
+  deleteDelivery(session: number, delivery: Delivery): void {
+    if (this.#deliveries.delete(delivery)) this.bytes -= changeBytes;
+    if (delivery.isWritten) this.#deliveryDeletes.push(session, delivery.position);
+  }
+
+  /** `undefined` deletes it. */
+  setInbound(session: number, packetIdentifier: number, entry: LogEntry | undefined): void {
+    this.#inbound.set(session * 0x1_0000 + packetIdentifier, entry);
+    this.bytes += changeBytes;
+  }
+
+  /** `undefined` deletes it. */
+  setRetained(topicName: string, message: Message | undefined): void {
+    this.#retained.set(topicName, message);
+    this.bytes += changeBytes + (message?.payloadLength ?? 0);
+  }
+
+  /** Turns everything into operations; deliveries and messages count as written from now on. */
+  encode(encoder: BatchEncoder): EncodedBatch {
+    for (const [entry, message] of this.messages) {
+      const key = messageKey(entry.sequence);
+      encoder.begin('messages', key);
+      writeMessage(encoder.writer, key, message);
+    }
+    for (const [delivery, { session, entry }] of this.#deliveries) {
+      const key = deliveryKey(session, delivery.position);
+      encoder.begin('deliveries', key);
+      writeDelivery(encoder.writer, key, delivery, entry.sequence);
+      delivery.isWritten = true;
+    }
+    for (const [number, entry] of this.#inbound) {
+      const key = inboundKey(Math.floor(number / 0x1_0000), number % 0x1_0000);
+      if (entry === undefined) encoder.delete('inbound', key);
+      else {
+        encoder.begin('inbound', key);
+        writeInbound(encoder.writer, key, entry.sequence);
+      }
+    }
+    for (const [session, record] of this.#sessions) {
+      const key = sessionKey(session);
+      if (record === undefined) encoder.delete('sessions', key);
+      else {
+        encoder.begin('sessions', key);
+        writeSession(encoder.writer, key, record);
+      }
+    }
+    for (const { session, requestedFilter, record } of this.#subscriptions.values()) {
+      const key = subscriptionKey(session, requestedFilter);
+      if (record === undefined) encoder.delete('subscriptions', key);
+      else {
+        encoder.begin('subscriptions', key);
+        writeSubscription(encoder.writer, key, record);
+      }
+    }
+    for (const [topicName, message] of this.#retained) {
+      const key = retainedKey(topicName);
+      if (message === undefined) encoder.delete('retained', key);
+      else {
+        encoder.begin('retained', key);
+        writeMessage(encoder.writer, key, message);
+      }
+    }
+    const deletes = this.#deliveryDeletes;
+    for (let index = 0; index < deletes.length; index += 2) {
+      encoder.delete('deliveries', deliveryKey(deletes[index] as number, deletes[index + 1] as number));
+    }
+    for (const sequence of this.#messageDeletes) encoder.delete('messages', messageKey(sequence));
+    return encoder.end();
+  }
+}
+
+/** Gathers the records of a batch in one buffer, which is used again once they are committed. */
+export class BatchEncoder {
+  writer = new ByteWriter(65_536);
+  readonly #databases: DatabaseName[] = [];
+  /** For each record where its key begins and where its value does; a value ends where the next key begins. */
+  readonly #starts: number[] = [];
+  readonly #isDelete: boolean[] = [];
+
+  /** A record: its value is what is written next. */
+  begin(database: DatabaseName, key: Uint8Array): void {
+    this.#add(database, key, false);
+  }
+
+  delete(database: DatabaseName, key: Uint8Array): void {
+    this.#add(database, key, true);
+  }
+
+  #add(database: DatabaseName, key: Uint8Array, isDelete: boolean): void {
+    this.#databases.push(database);
+    this.#isDelete.push(isDelete);
+    this.#starts.push(this.writer.length);
+    this.writer.writeBytes(key);
+    this.#starts.push(this.writer.length);
+  }
+
+  /** The operations; their bytes stay as they are until `reset`. */
+  end(): EncodedBatch {
+    const { bytes, length } = this.writer;
+    const keys: Uint8Array[] = [];
+    const values: (Uint8Array | undefined)[] = [];
+    const starts = this.#starts;
+    starts.push(length);
+    for (let index = 0; index < this.#isDelete.length; index++) {
+      const valueStart = starts[2 * index + 1] as number;
+      keys.push(bytes.subarray(starts[2 * index] as number, valueStart));
+      values.push(this.#isDelete[index] ? undefined : bytes.subarray(valueStart, starts[2 * index + 2] as number));
+    }
+    const databases = this.#databases.splice(0);
+    starts.length = 0;
+    this.#isDelete.length = 0;
+    return { databases, keys, values };
+  }
+
+  /** The bytes may be written over. */
+  reset(): void {
+    if (this.writer.bytes.length > keptBytesMax) this.writer = new ByteWriter(65_536);
+    else this.writer.length = 0;
+  }
+}

@@ -1,0 +1,128 @@
+/** The LMDB file and the databases in it: opened, written in batches, read. What LMDB says is put into words here. */
+import { join } from 'node:path';
+import type { Database, RootDatabase } from 'lmdb';
+import type { EncodedBatch } from './lmdb-batch.ts';
+
+export const databaseNames = [
+  'meta',
+  'messages',
+  'sessions',
+  'subscriptions',
+  'deliveries',
+  'inbound',
+  'retained',
+] as const;
+export type DatabaseName = (typeof databaseNames)[number];
+
+type Records = Database<Uint8Array, Uint8Array>;
+
+export const dataFileName = 'data.mdb';
+
+export interface Entry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export class LmdbEnvironment {
+  readonly #root: RootDatabase<Uint8Array, Uint8Array>;
+  readonly #databases: Readonly<Record<DatabaseName, Records>>;
+  readonly #isSyncedByCommit: boolean;
+
+  private constructor(
+    root: RootDatabase<Uint8Array, Uint8Array>,
+    databases: Readonly<Record<DatabaseName, Records>>,
+    isSyncedByCommit: boolean,
+  ) {
+    this.#root = root;
+    this.#databases = databases;
+    this.#isSyncedByCommit = isSyncedByCommit;
+  }
+
+  /**
+   * Opens the file in a directory, or makes it. Rejects with LMDB's own error.
+   * @param isSyncedByCommit whether `write` waits for the disk; otherwise the disk follows soon, and a crash of the system goes back to a
+   * state that was whole
+   */
+  static async open(directory: string, isSyncedByCommit: boolean): Promise<LmdbEnvironment> {
+    const { open } = await import('lmdb');
+    const root = open<Uint8Array, Uint8Array>({
+      path: join(directory, dataFileName),
+      noSubdir: true,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      maxDbs: databaseNames.length,
+      overlappingSync: !isSyncedByCommit,
+    });
+    try {
+      const databases = Object.fromEntries(
+        databaseNames.map((name) => [name, root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' })]),
+      ) as Record<DatabaseName, Records>;
+      return new LmdbEnvironment(root, databases, isSyncedByCommit);
+    } catch (error) {
+      await root.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Commits a batch as one transaction: all of it or, if this rejects, nothing. */
+  async write({ databases, keys, values }: EncodedBatch): Promise<void> {
+    try {
+      await this.#root.batch(() => {
+        for (let index = 0; index < keys.length; index++) {
+          const database = this.#databases[databases[index] as DatabaseName];
+          const value = values[index];
+          if (value === undefined) database.remove(keys[index] as Uint8Array);
+          else database.put(keys[index] as Uint8Array, value);
+        }
+      });
+    } catch (error) {
+      throw await causeOf(error);
+    }
+  }
+
+  /** Waits until what is committed is on the disk. */
+  sync(): Promise<void> {
+    if (this.#isSyncedByCommit) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const sync = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
+      sync.sync((error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** A copy of what stands under a key, as of the last commit. */
+  get(name: DatabaseName, key: Uint8Array): Uint8Array | undefined {
+    const database = this.#databases[name];
+    const value = database.getBinary(key);
+    if (value !== undefined) return value;
+    // What was read before in this turn of the event loop may be a snapshot from before the last commit.
+    (database as unknown as { resetReadTxn(): void }).resetReadTxn();
+    return database.getBinary(key);
+  }
+
+  /** All records of a database, by key. */
+  entries(name: DatabaseName): Iterable<Entry> {
+    return this.#databases[name].getRange({}) as Iterable<Entry>;
+  }
+
+  count(name: DatabaseName): number {
+    const database = this.#databases[name];
+    (database as unknown as { resetReadTxn(): void }).resetReadTxn();
+    return (database.getStats() as { entryCount: number }).entryCount;
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+}
+
+/** A commit that fails says why in a promise of its own. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { commitError?: Promise<unknown> };
+  if (commitError === undefined) return error;
+  try {
+    await commitError;
+    return error;
+  } catch (cause) {
+    return cause;
+  }
+}
