@@ -609,17 +609,19 @@ export class Connection {
   ): boolean {
     const start = output.length;
     const topicName = message.topicName.slice(this.listener.settings.mountPoint.length);
-    const known = this.outboundAliases?.get(topicName) ?? 0;
-    const alias = known === 0 ? (this.outboundAliases?.next ?? 0) : known;
     const now = message.expiresAt === 0 ? 0 : this.context.clock.now();
-    const shownName = known === 0 ? topicName : '';
-    encodeMessage(output, message, shownName, this.version, qos, retain, subscriptionIdentifiers, alias, now);
-    if (output.length - start > this.peerMaximumPacketSize) {
+    const append = (shownName: string, alias: number): boolean => {
+      encodeMessage(output, message, shownName, this.version, qos, retain, subscriptionIdentifiers, alias, now);
+      if (output.length - start <= this.peerMaximumPacketSize) return true;
       output.length = start;
       return false;
-    }
+    };
+    const known = this.outboundAliases?.get(topicName) ?? 0;
+    if (known !== 0 && append('', known)) return true;
+    const next = known === 0 ? (this.outboundAliases?.next ?? 0) : 0;
+    if (next === 0 || !append(topicName, next)) return append(topicName, 0);
     // Only now that the client is going to hear of it.
-    if (alias !== known) this.outboundAliases?.assign(topicName);
+    this.outboundAliases?.assign(topicName);
     return true;
   }
 

@@ -134,6 +134,29 @@ describe('onPublish', () => {
     expect(net.lines('error').join()).toContain('no Topic Name');
   });
 
+  it('that answers a message which no packet can carry has it dropped by name; nobody is disconnected', async () => {
+    const { net, subscriber, publisher } = await started((message) =>
+      message.topicName === 'good'
+        ? undefined
+        : new Message('bad', message.payload, message.qos, false, { contentType: 'a\0b' }, 0, undefined),
+    );
+    const fields = { clientIdentifier: 'away', cleanStart: false, properties: [property.sessionExpiryInterval(60)] };
+    const away = await net.connect(fields);
+    await away.subscribe(['#', 1]);
+    await away.drop();
+    for (const qos of [0, 1]) {
+      publisher.publish('t', 'x', { qos });
+      publisher.publish('good', 'y', { qos });
+    }
+    await net.settle();
+    const back = await net.connect(fields);
+    expect(await back.payloads()).toEqual(['y']);
+    expect(await subscriber.payloads()).toEqual(['y', 'y']);
+    expect([publisher.isClosed, subscriber.isClosed, back.isClosed]).toEqual([false, false, false]);
+    expect(net.counters.publishMessagesDropped).toBe(3);
+    expect(net.lines('error')[2]).toMatch(/^Dropped PUBLISH to away: 'bad' \(1 bytes\) cannot be sent: .*U\+0000/);
+  });
+
   it('sees wills, which it may replace or drop', async () => {
     const seen: string[] = [];
     const { net, subscriber } = await started(async (message, client) => {
