@@ -15,9 +15,9 @@ for (const name of ['pub', 'sub', 'rr']) symlinkSync(clearwingMain, join(links, 
 process.on('exit', () => rmSync(links, { recursive: true, force: true }));
 
 /** Options of the person who runs the tests must not take part; both print times in UTC. */
-const environment = { HOME: '/nonexistent', XDG_CONFIG_HOME: undefined, TZ: 'UTC' };
+export const environment = { HOME: '/nonexistent', XDG_CONFIG_HOME: undefined, TZ: 'UTC' };
 
-function commandOf(family: Family, name: ClientName): [string, ...string[]] {
+export function commandOf(family: Family, name: ClientName): [string, ...string[]] {
   // Debian's programs hold their output back while it goes into a pipe.
   if (family === 'real') return ['stdbuf', '-oL', peerPath(`mosquitto_${name}`)];
   return [process.execPath, join(links, `mosquitto_${name}`)];
