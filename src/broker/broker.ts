@@ -32,6 +32,7 @@ import {
   resolveSettings,
 } from './options.ts';
 import { OutputPool } from './output-buffer.ts';
+import type { PacketOutput } from './packet-output.ts';
 import { restoreState } from './persistence/restore.ts';
 import type { Store } from './persistence/store.ts';
 import { RetainedMessages } from './retained.ts';
@@ -302,7 +303,7 @@ class Context implements BrokerContext {
   readonly outputPool = new OutputPool();
   readonly flow: FlowControl;
   readonly connections = new Set<Connection>();
-  #toFlush: Connection[] = [];
+  #toFlush: PacketOutput[] = [];
   #isFlushDeferred = false;
   readonly #queueWarnings = new WeakMap<Session, number>();
   #memoryTimer: ReturnType<typeof setInterval> | undefined;
@@ -371,7 +372,7 @@ class Context implements BrokerContext {
     return verdict instanceof Promise || verdict < 0x80;
   }
 
-  flushLater(connection: Connection): void {
+  flushLater(connection: PacketOutput): void {
     this.#toFlush.push(connection);
     if (this.#isFlushDeferred) return;
     this.#isFlushDeferred = true;

@@ -8,78 +8,45 @@
  */
 import { AssertionError } from '../base/assert.ts';
 import { WheelTimer } from '../base/timer-wheel.ts';
-import { connectReturnCode, encodeAcknowledge, encodePacket, PacketFramer, peekProtocolLevel } from '../codec/index.ts';
-import type { Packet, PublishAcknowledgeType, WillMessage } from '../codec/packets.ts';
-import type { InboundTopicAliases, OutboundTopicAliases } from '../exchange/topic-aliases.ts';
+import { connectReturnCode, PacketFramer, peekProtocolLevel } from '../codec/index.ts';
+import type { WillMessage } from '../codec/packets.ts';
+import type { InboundTopicAliases } from '../exchange/topic-aliases.ts';
 import { MalformedPacketError, MqttError, PacketTooLargeError } from '../protocol/errors.ts';
 import { PacketType } from '../protocol/packet-types.ts';
-import type { PropertiesOf } from '../protocol/properties.ts';
 import { ReasonCode } from '../protocol/reason-codes.ts';
-import type { ProtocolVersion, QoS } from '../protocol/version.ts';
 import type { Transport } from '../transport/transport.ts';
-import type { ClientIdentity } from './auth.ts';
 import type { BrokerContext } from './context.ts';
 import { processPacket } from './dispatch.ts';
 import type { EnhancedAuthentication } from './enhanced-authentication.ts';
-import { behindBytes } from './flow-control.ts';
 import { watch } from './hooks.ts';
 import type { BrokerListener } from './listener.ts';
-import type { Message } from './message.ts';
 import { packetSizeLimit } from './options.ts';
-import type { OutputBuffer } from './output-buffer.ts';
-import type { Store } from './persistence/store.ts';
-import { abridged } from './publish.ts';
+import { PacketOutput } from './packet-output.ts';
 import { QosZeroRelay } from './relay.ts';
 import type { Session } from './session.ts';
-import { encodeMessage, identifierOffset } from './wire-forms.ts';
-
-export type ConnectionState = 'awaiting-connect' | 'authenticating' | 'open' | 'closing' | 'closed';
 
 /** Nobody unauthenticated makes the broker keep more than this. */
 const connectPacketSizeMax = 1024 * 1024;
-/** Output is written before the end of the turn once there is this much of it. */
-const flushBytes = 64 * 1024;
 /** From this multiple of `max_outbound_buffer` on, which deliveries alone do not reach, a client is read no further. */
 const stuffedShare = 2;
-/** What waits for a connection (queued and retained messages) is handed to it up to this many unsent bytes. */
-const drainBytesMax = 1024 * 1024;
 /** So many refusals of one client are logged … */
 const refusalLinesMax = 20;
 /** … within this time. */
 const refusalWindowMs = 10_000;
 
-export class Connection {
-  state: ConnectionState = 'awaiting-connect';
-  readonly transport: Transport;
-  readonly listener: BrokerListener;
-  /** Known with the CONNECT; before it 4, which is what a refusal is then written in. */
-  version: ProtocolVersion = 4;
-  session: Session | undefined = undefined;
-  identity: ClientIdentity | undefined = undefined;
+export class Connection extends PacketOutput {
   /** Seconds; 0 none. */
   keepAlive = 0;
-  /** Bytes of the largest packet the client takes; Infinity if it named none. */
-  peerMaximumPacketSize = Number.POSITIVE_INFINITY;
-  /** Whether Reason Strings and User Properties may be put on acknowledgements. [MQTT-3.1.2-29] */
-  wantsProblemInformation = true;
   willMessage: WillMessage | undefined = undefined;
   inboundAliases: InboundTopicAliases | undefined = undefined;
-  outboundAliases: OutboundTopicAliases | undefined = undefined;
   authentication: EnhancedAuthentication | undefined = undefined;
   readonly framer = new PacketFramer();
   readonly relay: QosZeroRelay;
-  readonly context: BrokerContext;
   readonly isOverLimit: boolean;
-  #output: OutputBuffer | undefined = undefined;
-  #isFlushScheduled = false;
-  /** The transport asked to wait for its drain. */
-  #isCongested = false;
   /** Packets wait in the framer, and nothing is read, while a handler is at work, receivers catch up or our answers are not taken. */
   #waitsFor: 'nothing' | 'handler' | 'receivers' | 'own output' = 'nothing';
   /** Unsent bytes when `own output` was last looked at. */
   #unsentBefore = 0;
-  /** Acknowledgements that wait for the store. */
-  #waitingForStore = 0;
   #refusals = 0;
   #refusalsSince = Number.NEGATIVE_INFINITY;
   #lastReceivedAt: number;
@@ -87,10 +54,8 @@ export class Connection {
 
   /** @param isOverLimit it is one connection too many and is only here to be told so */
   constructor(context: BrokerContext, listener: BrokerListener, transport: Transport, isOverLimit = false) {
+    super(context, listener, transport);
     this.isOverLimit = isOverLimit;
-    this.context = context;
-    this.listener = listener;
-    this.transport = transport;
     this.relay = new QosZeroRelay(context, this);
     this.#lastReceivedAt = context.clock.monotonic();
     this.framer.maximumPacketSize = Math.min(connectPacketSizeMax, packetSizeLimit(context.settings));
@@ -107,44 +72,6 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.state === 'open';
-  }
-
-  /** How the log names the client. */
-  get name(): string {
-    return this.identity?.clientIdentifier ?? '<unknown>';
-  }
-
-  /** `address:port`, as the log shows it. */
-  get peerName(): string {
-    const { address, port } = this.transport.peer;
-    return port === 0 ? address : `${address}:${port}`;
-  }
-
-  /** User (if there is one) and address, for warnings about what a client may not do. */
-  get userAndPeer(): string {
-    const username = this.identity?.username;
-    return username === undefined ? this.peerName : `user '${username}', ${this.peerName}`;
-  }
-
-  /** Bytes gathered or written that the system has not taken yet. */
-  get unsentBytes(): number {
-    const gathered = this.#output?.length ?? 0;
-    return this.#isCongested ? this.transport.bufferedBytes + gathered : gathered;
-  }
-
-  /** Whether messages that can wait may be sent now. */
-  get hasRoom(): boolean {
-    // What is gathered goes out at the end of the turn by itself, so without congestion there is no drain to wait for.
-    if (!this.#isCongested) return true;
-    return this.unsentBytes < Math.min(drainBytesMax, this.context.settings.maxOutboundBufferBytes);
-  }
-
-  /** Whether a QoS 0 message may be added to what is unsent; if that is much, publishers are asked to wait. */
-  takesQos0(): boolean {
-    if (!this.#isCongested) return true;
-    const { unsentBytes } = this;
-    if (unsentBytes >= behindBytes && this.session !== undefined) this.context.flow.note(this.session);
-    return unsentBytes < this.context.settings.maxOutboundBufferBytes;
   }
 
   /** The CONNECT was accepted: from now on packets of the full size may come, and must within the keep alive. */
@@ -176,7 +103,7 @@ export class Connection {
           this.#suspendUntil(pending);
           return;
         }
-        if (this.#isCongested && this.#isStuffed()) return;
+        if (this.isCongested && this.#isStuffed()) return;
         if (flow.hasNoted && this.#isHeld()) return;
       }
       this.relay.flush();
@@ -226,176 +153,6 @@ export class Connection {
         this.#fail(error);
       },
     );
-  }
-
-  /**
-   * Appends any packet.
-   * @returns false if it is larger than the client takes, and so is not sent [MQTT-3.1.2-24]
-   */
-  send(packet: Packet): boolean {
-    if (this.state === 'closed') return true;
-    const output = this.#openOutput();
-    const start = output.length;
-    encodePacket(output, packet, this.version);
-    if (output.length - start > this.peerMaximumPacketSize) {
-      // Only Reason String and User Properties can make an answer this large, and they may be left out. [MQTT-3.2.2-19]
-      output.length = start;
-      encodePacket(output, withoutProblemInformation(packet), this.version);
-      if (output.length - start > this.peerMaximumPacketSize) {
-        output.length = start;
-        return false;
-      }
-    }
-    this.context.counters.messagesSent++;
-    this.#appended(output);
-    return true;
-  }
-
-  /** Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. */
-  sendAcknowledge(
-    type: PublishAcknowledgeType,
-    packetIdentifier: number,
-    reasonCode: ReasonCode,
-    properties?: PropertiesOf<'PUBACK'>,
-  ): void {
-    if (this.state === 'closed') return;
-    const output = this.#openOutput();
-    const start = output.length;
-    encodeAcknowledge(output, type, packetIdentifier, reasonCode, properties, this.version);
-    if (properties !== undefined && output.length - start > this.peerMaximumPacketSize) {
-      output.length = start;
-      encodeAcknowledge(output, type, packetIdentifier, reasonCode, undefined, this.version);
-    }
-    this.context.counters.messagesSent++;
-    this.#appended(output);
-    if (this.context.logsPackets) this.#logAcknowledge(type, packetIdentifier, reasonCode);
-  }
-
-  /**
-   * `sendAcknowledge` once what it promises is safe in the store: at once if nothing was staged since `staged` and no earlier acknowledgement
-   * of this connection waits. [MQTT-4.6.0-2]
-   */
-  acknowledgeWhenSafe(
-    type: PublishAcknowledgeType,
-    packetIdentifier: number,
-    reasonCode: ReasonCode,
-    properties: PropertiesOf<'PUBACK'> | undefined,
-    staged: number | undefined,
-  ): void {
-    const { store } = this.context;
-    const isUntouched = staged === undefined || staged === store?.stagedCount;
-    if (store === undefined || (isUntouched && this.#waitingForStore === 0)) {
-      this.sendAcknowledge(type, packetIdentifier, reasonCode, properties);
-      return;
-    }
-    this.whenSafe(store, () => this.sendAcknowledge(type, packetIdentifier, reasonCode, properties));
-  }
-
-  /** Sends something once the store is safe, in the order of the calls; not at all if the connection ends before. */
-  whenSafe(store: Store, send: () => void): void {
-    this.#waitingForStore++;
-    store.whenSafe(() => {
-      this.#waitingForStore--;
-      if (this.state !== 'closing' && this.state !== 'closed') send();
-    });
-  }
-
-  sendPubrel(packetIdentifier: number): void {
-    this.sendAcknowledge(PacketType.PUBREL, packetIdentifier, ReasonCode.success);
-  }
-
-  /**
-   * Appends a PUBLISH. A QoS 0 message for which there is no room is dropped and counted.
-   * @returns false if it is larger than the client takes, and so must never be sent [MQTT-3.1.2-24]
-   */
-  sendPublish(
-    message: Message,
-    qos: QoS,
-    retain: boolean,
-    dup: boolean,
-    packetIdentifier: number,
-    subscriptionIdentifiers: readonly number[] | undefined,
-  ): boolean {
-    const { counters } = this.context;
-    if (qos === 0 && !this.takesQos0()) {
-      counters.publishMessagesDropped++;
-      counters.outboundBufferDropped++;
-      return true;
-    }
-    // `a/#` matches `a`, too, of which a client mounted at `a/` sees nothing.
-    if (message.topicName.length <= this.listener.settings.mountPoint.length) return false;
-    const output = this.#openOutput();
-    const start = output.length;
-    try {
-      if (!this.#appendMessage(output, message, qos, retain, subscriptionIdentifiers)) return this.#tooLarge(message);
-    } catch (error) {
-      return this.#unsendable(message, error);
-    }
-    if (qos !== 0) {
-      const offset = identifierOffset(output.bytes, start);
-      output.bytes[offset] = packetIdentifier >> 8;
-      output.bytes[offset + 1] = packetIdentifier & 0xff;
-      if (dup) output.bytes[start] = (output.bytes[start] as number) | 0x08;
-    }
-    counters.messagesSent++;
-    counters.publishMessagesSent++;
-    counters.publishBytesSent += message.payloadLength;
-    this.#appended(output);
-    if (this.context.logsPackets) {
-      const topic = message.topicName.slice(this.listener.settings.mountPoint.length);
-      this.context.log.write(
-        'debug',
-        `Sending PUBLISH to ${this.name} (d${dup ? 1 : 0}, q${qos}, r${retain ? 1 : 0}, m${packetIdentifier}, '${topic}', ... (${message.payloadLength} bytes))`,
-      );
-    }
-    return true;
-  }
-
-  /** Appends a message in the form that this client gets it in; false, and nothing, if that is larger than it takes. */
-  #appendMessage(
-    output: OutputBuffer,
-    message: Message,
-    qos: QoS,
-    retain: boolean,
-    subscriptionIdentifiers: readonly number[] | undefined,
-  ): boolean {
-    const { wireForms, clock } = this.context;
-    if (
-      subscriptionIdentifiers !== undefined ||
-      this.outboundAliases !== undefined ||
-      this.listener.settings.mountPoint !== ''
-    ) {
-      return this.#encodeForThisClient(output, message, qos, retain, subscriptionIdentifiers);
-    }
-    wireForms.select(message, this.version, qos, retain, message.expiresAt === 0 ? 0 : clock.now());
-    if (wireForms.end - wireForms.start > this.peerMaximumPacketSize) return false;
-    output.appendRange(wireForms.bytes, wireForms.start, wireForms.end);
-    return true;
-  }
-
-  /** Appends bytes that are PUBLISH packets of QoS 0 already, `count` of them with `payloadBytes` of payload. */
-  sendRun(bytes: Uint8Array, start: number, end: number, count: number, payloadBytes: number): void {
-    const output = this.#openOutput();
-    output.appendRange(bytes, start, end);
-    const { counters } = this.context;
-    counters.messagesSent += count;
-    counters.publishMessagesSent += count;
-    counters.publishBytesSent += payloadBytes;
-    this.#appended(output);
-  }
-
-  /** Writes what was gathered. */
-  flush(): void {
-    this.#isFlushScheduled = false;
-    const output = this.#output;
-    if (output === undefined) return;
-    this.#output = undefined;
-    if (output.length === 0 || this.state === 'closed') {
-      output.release();
-      return;
-    }
-    this.context.counters.bytesSent += output.length;
-    if (!this.transport.write(output.bytes.subarray(0, output.length), output.release)) this.#isCongested = true;
   }
 
   /**
@@ -487,9 +244,7 @@ export class Connection {
       );
     }
     this.state = 'closed';
-    const output = this.#output;
-    this.#output = undefined;
-    output?.release();
+    this.discardOutput();
     this.listener.connections.delete(this);
     this.context.connectionClosed(this);
   }
@@ -513,7 +268,7 @@ export class Connection {
   }
 
   #drained(): void {
-    this.#isCongested = false;
+    this.uncongested();
     const { session } = this;
     if (session !== undefined) {
       session.drain();
@@ -576,80 +331,6 @@ export class Connection {
     }
     this.send({ type: PacketType.CONNACK, sessionPresent: false, reasonCode, properties: undefined });
   }
-
-  #tooLarge(message: Message): boolean {
-    this.context.counters.publishMessagesDropped++;
-    this.context.counters.outboundTooLarge++;
-    if (this.context.logsPackets) {
-      this.context.log.write(
-        'debug',
-        `Dropped PUBLISH to ${this.name}: '${message.topicName}' (${message.payloadLength} bytes) is over its Maximum Packet Size of ${this.peerMaximumPacketSize}`,
-      );
-    }
-    return false;
-  }
-
-  /** What cannot be encoded, or read back from the store, would fail again and again: it is dropped, and the log says why. */
-  #unsendable(message: Message, error: unknown): boolean {
-    if (!(error instanceof MqttError)) throw error;
-    this.context.counters.publishMessagesDropped++;
-    this.context.log.write(
-      'error',
-      `Dropped PUBLISH to ${this.name}: '${abridged(message.topicName)}' (${message.payloadLength} bytes) cannot be sent: ${error.message}.`,
-    );
-    return false;
-  }
-
-  #encodeForThisClient(
-    output: OutputBuffer,
-    message: Message,
-    qos: QoS,
-    retain: boolean,
-    subscriptionIdentifiers: readonly number[] | undefined,
-  ): boolean {
-    const start = output.length;
-    const topicName = message.topicName.slice(this.listener.settings.mountPoint.length);
-    const now = message.expiresAt === 0 ? 0 : this.context.clock.now();
-    const append = (shownName: string, alias: number): boolean => {
-      encodeMessage(output, message, shownName, this.version, qos, retain, subscriptionIdentifiers, alias, now);
-      if (output.length - start <= this.peerMaximumPacketSize) return true;
-      output.length = start;
-      return false;
-    };
-    const known = this.outboundAliases?.get(topicName) ?? 0;
-    if (known !== 0 && append('', known)) return true;
-    const next = known === 0 ? (this.outboundAliases?.next ?? 0) : 0;
-    if (next === 0 || !append(topicName, next)) return append(topicName, 0);
-    // Only now that the client is going to hear of it.
-    this.outboundAliases?.assign(topicName);
-    return true;
-  }
-
-  #openOutput(): OutputBuffer {
-    if (this.#output === undefined) this.#output = this.context.outputPool.take();
-    return this.#output;
-  }
-
-  #appended(output: OutputBuffer): void {
-    if (output.length >= flushBytes) {
-      this.flush();
-    } else if (!this.#isFlushScheduled) {
-      this.#isFlushScheduled = true;
-      this.context.flushLater(this);
-    }
-  }
-
-  #logAcknowledge(type: PublishAcknowledgeType, packetIdentifier: number, reasonCode: number): void {
-    const text =
-      type === PacketType.PUBACK
-        ? `Sending PUBACK to ${this.name} (m${packetIdentifier}, rc${reasonCode})`
-        : type === PacketType.PUBREC
-          ? `Sending PUBREC to ${this.name} (m${packetIdentifier}, rc${reasonCode})`
-          : type === PacketType.PUBREL
-            ? `Sending PUBREL to ${this.name} (m${packetIdentifier})`
-            : `Sending PUBCOMP to ${this.name} (m${packetIdentifier})`;
-    this.context.log.write('debug', text);
-  }
 }
 
 /** One timer per connection: first for the CONNECT, then for the keep alive, which it checks only when it might be over. */
@@ -668,10 +349,4 @@ class ConnectionWatchdog extends WheelTimer {
 function isReset(error: Error): boolean {
   const { code } = error as { code?: string };
   return code === 'ECONNRESET' || code === 'EPIPE';
-}
-
-function withoutProblemInformation(packet: Packet): Packet {
-  if (!('properties' in packet) || packet.properties === undefined) return packet;
-  const { reasonString, userProperties, ...kept } = packet.properties as PropertiesOf<'CONNACK'>;
-  return { ...packet, properties: Object.keys(kept).length === 0 ? undefined : kept } as Packet;
 }

@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 import type { Message } from './message.ts';
 import type { BrokerSettings } from './options.ts';
 import type { OutputPool } from './output-buffer.ts';
+import type { PacketOutput } from './packet-output.ts';
 import type { Store } from './persistence/store.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Route, Routes } from './routes.ts';
@@ -46,7 +47,7 @@ export interface BrokerContext {
   /** The connection's transport is closed: it counts no more. */
   connectionClosed(connection: Connection): void;
   /** Has the connection's output written at the end of this turn of the event loop. */
-  flushLater(connection: Connection): void;
+  flushLater(connection: PacketOutput): void;
   /** Whether `memory_limit` is reached; measured now and then, not per message. */
   readonly isShortOfMemory: boolean;
   /** Logs that messages for a Session are being dropped, at most once per Session and minute. */
