@@ -141,6 +141,11 @@ export class MemoryClient {
   /** Lets everything happen, then gives all packets that have come. */
   async take(): Promise<ReadPacket[]> {
     await this.#net.settle();
+    return this.packetsNow();
+  }
+
+  /** All packets that have come so far; nothing more happens. */
+  packetsNow(): ReadPacket[] {
     const packets = this.#packets;
     this.#packets = [];
     return packets;
