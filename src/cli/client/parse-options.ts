@@ -146,6 +146,9 @@ function checkTogether(settings: ClientSettings, command: ClientCommand): void {
   checkTls(settings);
   const isAnonymous = settings.clientIdentifier === undefined;
   if (settings.protocolVersion === 5) {
+    if (settings.sessionExpiryInterval !== undefined && givenSessionExpiry(settings) !== undefined) {
+      throw refusal('Error in CONNECT properties: Duplicate property in property list\n');
+    }
     if (!settings.cleanStart) settings.sessionExpiryInterval ??= givenSessionExpiry(settings) ?? forever;
     if (settings.sessionExpiryInterval === forever && isAnonymous) {
       throw refusal('Error: You must provide a client id if you are using an infinite session expiry interval.\n');

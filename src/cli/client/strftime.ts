@@ -1,8 +1,10 @@
 /** The conversions of strftime(3) in the C locale, one character each, as `-F` takes them after `@`. */
 import { timeConversion } from '../../base/strftime.ts';
 import type { LocalTime } from './local-time.ts';
+import { zoneName } from './zone-name.ts';
 
-const conversions = new Map<string, ((date: Date) => string) | undefined>();
+/** Known so far. Of zones' names the system knows more than JavaScript. */
+const conversions = new Map<string, ((date: Date) => string) | undefined>([['Z', zoneName]]);
 
 /**
  * What strftime makes of `%` and this character. A character that means nothing comes back with its `%`, as glibc has it: a digit, which
