@@ -238,6 +238,39 @@ describeWithPeer(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'pub', () => {
     expect((await waiting.finished).status).toBe(7);
   });
 
+  it('ends with 19 when the server does not answer any more', async () => {
+    const stuck = await startBroker({ program: 'mosquitto' });
+    const pub = startClient('ours', 'pub', ['-p', String(stuck.port), '-t', 'r', '-l', '-q', '1', '-k', '5', '-d'], {
+      keepInputOpen: true,
+    });
+    const single = startClient('ours', 'pub', [
+      '-p',
+      String(stuck.port),
+      '-t',
+      'r',
+      '-m',
+      'x',
+      '--repeat',
+      '2',
+      '--repeat-delay',
+      '100',
+      '-k',
+      '5',
+      '-d',
+    ]);
+    await pub.waitForOutput('CONNACK');
+    await single.waitForOutput('sending PUBLISH');
+    stuck.signal('SIGSTOP');
+    const { status, stderr } = await single.finished;
+    expect([status, stderr]).toEqual([19, 'Error: The server did not answer in time.\n']);
+    // With -l it comes back as soon as the server does.
+    pub.write('late\n');
+    stuck.signal('SIGCONT');
+    pub.endInput();
+    expect((await pub.finished).status).toBe(0);
+    await stuck.stop();
+  });
+
   it('has its output seen whole, however many lines -d prints', async () => {
     const input = 'x\n'.repeat(20_000);
     const { stdout } = await runClient('ours', 'pub', ['-p', port, '-t', 'd', '-l', '-d'], { input });

@@ -133,6 +133,22 @@ describeWithPeer(['mosquitto', 'mosquitto_pub'], 'sub when things go slowly or w
     expect([status, stdout, stderr]).toEqual([0, '', 'The server ended the connection: Session taken over.\n']);
   });
 
+  it.each([
+    ['garbage', Uint8Array.of(0xf7, 0x00)],
+    ['a QoS that does not exist', Uint8Array.of(0x36, 3, 0, 1, 0x61)],
+    ['a topic with a wildcard', Uint8Array.of(0x30, 4, 0, 1, 0x23, 0)],
+  ])('gives up on a server that sends %s', async (_, bytes) => {
+    const server = await serve(bytes);
+    for (const args of [
+      ['-V', '5'],
+      ['-V', '5', '-d'],
+    ]) {
+      const { status, stderr } = await sub(['-p', String(server.port), '-t', 'r', ...args]).finished;
+      expect(stderr).toMatch(/^Error: A network protocol error occurred when communicating with the broker: .+\n$/);
+      expect(status).toBe(2);
+    }
+  });
+
   it('prints how many messages came with --message-rate, and none of them', async () => {
     const server = await broker();
     const command = sub(['-p', String(server.port), '-t', 'r', '--message-rate', '-v']);

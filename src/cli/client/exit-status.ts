@@ -76,11 +76,13 @@ export function endingOf(error: unknown): Ending {
       }
       return { status: exitStatus.failure, lines: [`Error: ${describeSystemError(systemError) ?? error.message}`] };
     case 'MQTT_ERR_CONNECTION_CLOSED':
-      return lostConnection;
+      // Of what was under way when the client came to its end, which has a reason of its own.
+      return error.cause instanceof MqttError ? endingOf(error.cause) : lostConnection;
     case 'MQTT_ERR_TIMEOUT':
       return { status: exitStatus.keepAlive, lines: ['Error: The server did not answer in time.'] };
     case 'MQTT_ERR_MALFORMED':
     case 'MQTT_ERR_PROTOCOL':
+    case 'MQTT_ERR_PACKET_TOO_LARGE':
       return {
         status: exitStatus.protocol,
         lines: [`Error: A network protocol error occurred when communicating with the broker: ${error.message}`],

@@ -241,6 +241,7 @@ function sentence({ message }: Error): string {
 /** How `pub` ends when it could not publish. */
 export function publishEnding(error: unknown): Ending {
   if (error instanceof CommandFailure) return error.ending;
+  if (error instanceof ConnectionClosedError && error.cause instanceof MqttError) return publishEnding(error.cause);
   if (error instanceof ConnectionClosedError && error.reasonCode !== undefined) {
     return {
       status: exitStatus.noConnection,

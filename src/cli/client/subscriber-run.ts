@@ -45,6 +45,11 @@ const backlogMaxOfSession = 262_144;
 /** Never done: a message that came too late to be printed, which the server shall keep for the next time. */
 const never = new Promise<void>(() => {});
 
+/** What came is no MQTT: it will be none the next time. */
+function isProtocolFault(error: Error | undefined): boolean {
+  return error instanceof MqttError && /^MQTT_ERR_(MALFORMED|PROTOCOL|PACKET_TOO_LARGE)$/.test(error.code);
+}
+
 export class SubscriberRun {
   readonly #started: StartedCommand;
   readonly #output: StandardOutput;
@@ -162,7 +167,7 @@ export class SubscriberRun {
       if (isForGood) {
         const lines = [`The server ended the connection: ${reasonCodeName(reasonCode)}.`];
         this.#finish({ status: exitStatus.success, lines, reasonCode: 'none' });
-      } else if (!willReconnect) {
+      } else if (!willReconnect || isProtocolFault(error)) {
         this.#finish({ ...endingOf(error), reasonCode: 'none' });
       }
     });
