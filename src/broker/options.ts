@@ -22,7 +22,7 @@ export interface BrokerSettings {
   readonly maxInflightMessages: number;
   /** `max_keepalive`: seconds; a longer keep alive is refused (3.1, 3.1.1) or replaced by Server Keep Alive (5.0). 0 no limit, and keep alive 0 is then allowed. Default 0. */
   readonly maxKeepAlive: number;
-  /** `max_packet_size`: bytes of a whole packet, in and out. 0 no limit but the protocol's. Default 0. */
+  /** `max_packet_size`: bytes of a whole packet from a client. 0 no limit but the protocol's. Default 0. */
   readonly maxPacketSize: number;
   /** `max_queued_bytes`: payload bytes waiting per session. 0 no limit. Default 0. */
   readonly maxQueuedBytes: number;

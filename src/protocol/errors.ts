@@ -71,18 +71,21 @@ export class RefusedError extends MqttError {
   }
 }
 
+/** The connection ended before what was asked was done. `reasonCode` is that of the server's DISCONNECT, if it sent one. */
 export class ConnectionClosedError extends MqttError {
   constructor(message: string, reasonCode?: ReasonCode, cause?: unknown) {
     super('MQTT_ERR_CONNECTION_CLOSED', message, { reasonCode, cause });
   }
 }
 
+/** The other side did not answer in the time that the message names. */
 export class TimeoutError extends MqttError {
   constructor(message: string) {
     super('MQTT_ERR_TIMEOUT', message);
   }
 }
 
+/** What the program gave cannot be used. The message names the option or value, and what was expected. */
 export class OptionError extends MqttError {
   constructor(
     message: string,
