@@ -152,6 +152,13 @@ function open(
   const identity = connection.identity as ClientIdentity;
   const { settings } = context;
   const isV5 = packet.protocolVersion === 5;
+  const expiryInterval = isV5 ? (packet.properties?.sessionExpiryInterval ?? 0) : packet.cleanStart ? 0 : neverExpires;
+  if (context.store?.isRefusingWork === true) {
+    if (expiryInterval > 0 || context.sessions.get(identity.clientIdentifier)?.isPersistent === true) {
+      context.counters.storeRefused++;
+      return refuse(connection, ReasonCode.quotaExceeded, 'the store takes nothing now');
+    }
+  }
   // Before the Session that a Clean Start ends: that end is promised by the CONNACK, too.
   const staged = context.store?.stagedCount;
 
@@ -182,11 +189,7 @@ function open(
     context.routes.reset(settings, context.authority);
   }
   resumed.identity = identity;
-  resumed.expiryInterval = isV5
-    ? (packet.properties?.sessionExpiryInterval ?? 0)
-    : packet.cleanStart
-      ? 0
-      : neverExpires;
+  resumed.expiryInterval = expiryInterval;
 
   const inflightMax = settings.maxInflightMessages || packetIdentifierMax;
   resumed.inbound.receiveMaximum = isV5 ? inflightMax : packetIdentifierMax;

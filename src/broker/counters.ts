@@ -34,6 +34,7 @@ export class Counters {
   topicLevelsRefused = 0;
   subscriptionLimitRefused = 0;
   retainedRefused = 0;
+  storeRefused = 0;
   messagesExpired = 0;
   publishersHeld = 0;
   receiversLeftBehind = 0;
@@ -46,6 +47,7 @@ export class Counters {
   subscribeRefused = 0;
   sessionTakeOvers = 0;
   // Now.
+  storeInTrouble = 0;
   clientsMaximum = 0;
   #clientsConnected = 0;
 
@@ -156,6 +158,10 @@ export const counterRows: Readonly<Record<CounterName, CounterRow>> = {
     'clearwing/limits/retained_refused',
     'Messages delivered but not retained because max_retained_messages was reached.',
   ),
+  storeRefused: counter(
+    'clearwing/limits/store_refused',
+    'Requests refused because the store is in trouble and what they ask for could be lost.',
+  ),
   messagesExpired: counter(
     'clearwing/messages/expired',
     'Messages not delivered to a subscriber because their Message Expiry Interval had passed.',
@@ -183,6 +189,10 @@ export const counterRows: Readonly<Record<CounterName, CounterRow>> = {
   sessionTakeOvers: counter(
     'clearwing/connections/taken_over',
     'Connections closed because another one came with the same Client Identifier.',
+  ),
+  storeInTrouble: gauge(
+    'clearwing/store/in_trouble',
+    '1 while the store cannot keep what it is given and new work for it is refused, otherwise 0.',
   ),
   clientsMaximum: gauge('clients/maximum', 'The largest number of clients connected at the same time.'),
   clientsConnected: gauge('clients/connected', 'Clients that are connected.'),

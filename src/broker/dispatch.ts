@@ -69,7 +69,7 @@ export function processPacket(connection: Connection): Promise<void> | undefined
     case PacketType.PUBREL:
       if (context.logsPackets)
         logReceived(connection, `PUBREL from ${connection.name} (Mid: ${packet.packetIdentifier})`);
-      return void receivePubrel(connection, packet);
+      return receivePubrel(connection, packet);
     case PacketType.PUBCOMP:
       if (context.logsPackets)
         logReceived(

@@ -64,10 +64,34 @@ export function receivePublish(connection: Connection, packet: PublishPacket): P
     context.counters.topicLevelsRefused++;
     return refuse(connection, packet, topicName, ReasonCode.topicNameInvalid, 'more levels than max_topic_levels');
   }
+  if (context.store?.isRefusingWork === true && wantsStore(session, packet, topicName, context)) {
+    return refuseForStore(connection, packet, topicName);
+  }
   if (context.authority.publishesAll) return admit(connection, packet, topicName);
   const verdict = context.authority.mayPublish(session.identity, topicName, packet);
   if (!(verdict instanceof Promise)) return decide(connection, packet, topicName, verdict);
   return verdict.then((answer) => decide(connection, packet, topicName, answer));
+}
+
+/** Whether taking the message would be a promise that only the store can keep. */
+function wantsStore(session: Session, packet: PublishPacket, topicName: string, context: BrokerContext): boolean {
+  if (packet.qos === 0) return false;
+  if (packet.retain || (packet.qos === 2 && session.store !== undefined)) return true;
+  const { receivers, sharedGroups } = context.routes.of(topicName);
+  return sharedGroups.length > 0 || receivers.some((one) => one.qos > 0 && one.session.store !== undefined);
+}
+
+/** 3.1 and 3.1.1 have no way to refuse a message but to go. */
+function refuseForStore(connection: Connection, packet: PublishPacket, topicName: string): undefined {
+  connection.context.counters.storeRefused++;
+  if (connection.version === 5) {
+    return refuse(connection, packet, topicName, ReasonCode.quotaExceeded, 'the store takes nothing now');
+  }
+  connection.context.counters.publishRefused++;
+  connection.disconnect(
+    ReasonCode.quotaExceeded,
+    `Client ${connection.name} disconnected because its message cannot be stored now`,
+  );
 }
 
 /** Whether clients may publish to a topic as far as its form goes. */
@@ -83,7 +107,7 @@ export function hasMoreLevels(topic: string, limit: number): boolean {
 }
 
 /** A PUBREL came in: the message it releases is routed now. [MQTT-4.3.3-11] */
-export function receivePubrel(connection: Connection, packet: AcknowledgePacket): void {
+export function receivePubrel(connection: Connection, packet: AcknowledgePacket): Promise<void> | undefined {
   const { context } = connection;
   const session = connection.session as Session;
   const message = session.inbound.release(packet.packetIdentifier);
@@ -93,7 +117,7 @@ export function receivePubrel(connection: Connection, packet: AcknowledgePacket)
       packet.packetIdentifier,
       connection.version === 5 ? ReasonCode.packetIdentifierNotFound : ReasonCode.success,
     );
-    return;
+    return undefined;
   }
   session.inboundBytes -= message.payloadLength;
   const staged = context.store?.stagedCount;
@@ -102,6 +126,7 @@ export function receivePubrel(connection: Connection, packet: AcknowledgePacket)
   const { packetIdentifier } = packet;
   session.store?.deleteInbound(session.clientIdentifier, { packetIdentifier, message });
   connection.acknowledgeWhenSafe(PacketType.PUBCOMP, packet.packetIdentifier, ReasonCode.success, undefined, staged);
+  return untilStoreFollows(context);
 }
 
 /** A PUBACK came in, by identifier alone: the commonest packet at QoS 1. */
@@ -166,28 +191,27 @@ function admit(connection: Connection, packet: PublishPacket, topicName: string)
   const { context } = connection;
   const session = connection.session as Session;
   const message = messageOf(context, packet, topicName, session);
-  if (context.hooks.onPublish === undefined) {
-    accept(connection, packet, message);
-    return undefined;
-  }
-  const conclude = (outcome: HookedMessage): void => {
+  if (context.hooks.onPublish === undefined) return accept(connection, packet, message);
+  const conclude = (outcome: HookedMessage): Promise<void> | undefined => {
     if (outcome === 'failed') refuse(connection, packet, topicName, ReasonCode.unspecifiedError, 'a hook failed');
-    else accept(connection, packet, outcome);
+    else return accept(connection, packet, outcome);
   };
   const outcome = askOnPublish(context, message, session.identity);
-  if (outcome instanceof Promise) return outcome.then(conclude);
-  conclude(outcome);
-  return undefined;
+  return outcome instanceof Promise ? outcome.then(conclude) : conclude(outcome);
 }
 
 /** Routes the message (QoS 2: keeps it until PUBREL) and acknowledges. `undefined` is a message that its hook dropped. */
-function accept(connection: Connection, packet: PublishPacket, message: Message | undefined): void {
+function accept(
+  connection: Connection,
+  packet: PublishPacket,
+  message: Message | undefined,
+): Promise<void> | undefined {
   const { context } = connection;
   const session = connection.session as Session;
   const staged = context.store?.stagedCount;
   if (packet.qos === 2) {
     // Its client repeats what was not acknowledged, perhaps already has on a new connection, and must not find the exchange open again.
-    if (!connection.isOpen) return;
+    if (!connection.isOpen) return undefined;
     if (session.inboundBytes + packet.payload.length > unreleasedBytesMax && session.inbound.count > 0) {
       throw new ProtocolError(
         `More than ${unreleasedBytesMax} bytes of QoS 2 messages without PUBREL`,
@@ -199,13 +223,19 @@ function accept(connection: Connection, packet: PublishPacket, message: Message 
     session.inboundBytes += kept.payloadLength;
     session.store?.putInbound(session.clientIdentifier, { packetIdentifier: packet.packetIdentifier, message: kept });
     acknowledge(connection, packet, ReasonCode.success, undefined, staged);
-    return;
+    return untilStoreFollows(context);
   }
   const route = message === undefined ? undefined : context.publish(message, session);
   if (packet.qos === 1) {
     const reasonCode = route?.isEmpty === true ? ReasonCode.noMatchingSubscribers : ReasonCode.success;
     acknowledge(connection, packet, reasonCode, undefined, staged);
   }
+  return untilStoreFollows(context);
+}
+
+/** Who publishes faster than the disk takes it is not read for a while. */
+function untilStoreFollows({ store }: BrokerContext): Promise<void> | undefined {
+  return store?.isBehind === true ? new Promise((resolve) => store.whenSafe(resolve)) : undefined;
 }
 
 /** What stands for a message that its hook dropped. */

@@ -184,8 +184,10 @@ export class Session {
       if (next.qos !== 0 && !this.#maySend(next.message)) break;
       this.queue.shift();
       if (next.qos === 0) {
+        if (this.#isReadable(next)) {
+          connection.sendPublish(next.message, 0, next.retain, false, 0, next.subscriptionIdentifiers);
+        }
         this.#forget(next);
-        connection.sendPublish(next.message, 0, next.retain, false, 0, next.subscriptionIdentifiers);
       } else {
         this.#send(connection, next);
       }
@@ -289,7 +291,19 @@ export class Session {
     delivery.position = 0;
   }
 
+  /** Whether the payload can be had. If the store cannot read it, it has said so in the log, and the message stays where it is. */
+  #isReadable({ message }: Delivery): boolean {
+    if (message.isInMemory) return true;
+    try {
+      return message.payload.length === message.payloadLength;
+    } catch {
+      this.#context.counters.publishMessagesDropped++;
+      return false;
+    }
+  }
+
   #write(connection: Connection, delivery: Delivery, dup: boolean): void {
+    if (!this.#isReadable(delivery)) return;
     const wasSent = connection.sendPublish(
       delivery.message,
       delivery.qos,

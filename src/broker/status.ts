@@ -81,6 +81,7 @@ export class StatusPublisher {
       totals.inflight += session.outbound.count;
     }
     this.#totals = totals;
+    this.#context.counters.storeInTrouble = this.#context.store?.isRefusingWork === true ? 1 : 0;
   }
 
   #sources(version: string): SysSources {

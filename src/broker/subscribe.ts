@@ -35,6 +35,19 @@ export function handleUnsubscribe(connection: Connection, packet: UnsubscribePac
   const { context } = connection;
   const session = connection.session as Session;
   if (context.logsPackets) context.log.write('debug', `Received UNSUBSCRIBE from ${connection.name}`);
+  const isRefused = session.store?.isRefusingWork === true;
+  if (isRefused) {
+    context.counters.storeRefused++;
+    if (connection.version !== 5) {
+      // UNSUBACK cannot refuse there.
+      connection.disconnect(
+        ReasonCode.quotaExceeded,
+        `Client ${connection.name} disconnected because its UNSUBSCRIBE cannot be stored now`,
+      );
+      return undefined;
+    }
+  }
+  const staged = context.store?.stagedCount;
   const reasonCodes = packet.topicFilters.map((topicFilter) => {
     if (context.logsPackets) context.log.write('debug', `\t${abridged(topicFilter)}`);
     if (context.log.isEnabled('unsubscribe')) {
@@ -44,6 +57,7 @@ export function handleUnsubscribe(connection: Connection, packet: UnsubscribePac
     if (subscription === undefined) {
       return isTopicFilter(topicFilter) ? ReasonCode.noSubscriptionExisted : ReasonCode.topicFilterInvalid;
     }
+    if (isRefused) return ReasonCode.implementationSpecificError;
     session.subscriptions.delete(topicFilter);
     context.routes.remove(subscription);
     session.store?.deleteSubscription(session.clientIdentifier, topicFilter);
@@ -53,7 +67,7 @@ export function handleUnsubscribe(connection: Connection, packet: UnsubscribePac
     return ReasonCode.success;
   });
   const { packetIdentifier } = packet;
-  whenStored(connection, () => {
+  whenStored(connection, staged, () => {
     if (context.logsPackets) context.log.write('debug', `Sending UNSUBACK to ${connection.name}`);
     connection.send({ type: PacketType.UNSUBACK, packetIdentifier, reasonCodes, properties: undefined });
   });
@@ -83,6 +97,7 @@ function answerSubscribe(connection: Connection, packet: SubscribePacket, examin
   const session = connection.session as Session;
   if (session.connection !== connection) return;
   const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
+  const staged = context.store?.stagedCount;
   const replays: RetainedReplay[] = [];
   const reasonCodes: ReasonCode[] = [];
   for (const one of examined) {
@@ -92,7 +107,7 @@ function answerSubscribe(connection: Connection, packet: SubscribePacket, examin
     reasonCodes.push(reasonCode);
   }
   const { packetIdentifier } = packet;
-  whenStored(connection, () => {
+  whenStored(connection, staged, () => {
     if (context.logsPackets) context.log.write('debug', `Sending SUBACK to ${connection.name}`);
     connection.send({ type: PacketType.SUBACK, packetIdentifier, reasonCodes, properties: undefined });
     for (const replay of replays) session.startReplay(replay);
@@ -100,9 +115,9 @@ function answerSubscribe(connection: Connection, packet: SubscribePacket, examin
 }
 
 /** What a SUBACK or UNSUBACK promises to a persistent Session is in the store before it is said. */
-function whenStored(connection: Connection, say: () => void): void {
+function whenStored(connection: Connection, staged: number | undefined, say: () => void): void {
   const store = connection.session?.store;
-  if (store === undefined) say();
+  if (store === undefined || (store.isRefusingWork && store.stagedCount === staged)) say();
   else connection.whenSafe(store, say);
 }
 
@@ -113,6 +128,10 @@ function subscribe(connection: Connection, one: Examined, identifier: number, re
   const { request } = one;
   const qos = Math.min(request.qos, listener.settings.maxQos) as QoS;
   const former = session.subscriptions.get(request.topicFilter);
+  if (session.store?.isRefusingWork === true) {
+    context.counters.storeRefused++;
+    return ReasonCode.quotaExceeded;
+  }
   if (former === undefined && wouldExceedLimit(session, context.settings.maxSubscriptionsPerClient)) {
     context.counters.subscriptionLimitRefused++;
     return ReasonCode.quotaExceeded;
