@@ -52,16 +52,18 @@ async function serve(start: () => Promise<BrokerService>, isBackground: boolean)
   });
   if (isBackground) reportListening();
   for (;;) {
-    if ((await signals.next()) === 'stop') break;
-    service.reload();
+    const request = await signals.next();
+    if (request === 'stop') break;
+    if (request === 'reload') service.reload();
+    else await service.sync();
   }
-  await service.stop();
+  const status = await service.stop();
   // Whatever else should still be open must not keep a process that has said goodbye.
-  setTimeout(() => process.exit(0), lingerMs).unref();
-  return 0;
+  setTimeout(() => process.exit(status), lingerMs).unref();
+  return status;
 }
 
-type Request = 'reload' | 'stop';
+type Request = 'reload' | 'stop' | 'sync';
 
 /** Takes the signals from now on, so that none ends the process while it starts, and hands on what they ask for. */
 function watchSignals(): { next(): Promise<Request> } {
@@ -81,8 +83,8 @@ function watchSignals(): { next(): Promise<Request> } {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   process.on('SIGHUP', () => ask('reload'));
-  // mosquitto saves its store and prints its subscriptions; Node would start its debugger, or end.
-  process.on('SIGUSR1', () => {});
+  process.on('SIGUSR1', () => ask('sync'));
+  // mosquitto prints its subscriptions; Node would end.
   process.on('SIGUSR2', () => {});
   return {
     async next(): Promise<Request> {
@@ -91,7 +93,7 @@ function watchSignals(): { next(): Promise<Request> } {
           wake = resolve;
         });
       }
-      const request: Request = requests.has('stop') ? 'stop' : 'reload';
+      const request: Request = requests.has('stop') ? 'stop' : requests.has('reload') ? 'reload' : 'sync';
       requests.delete(request);
       return request;
     },

@@ -203,14 +203,14 @@ describe('clearwing broker', () => {
 
   it('checks a configuration without starting', async () => {
     const files = temporaryFiles({
-      'c.conf': 'listener 1883\npersistence true\nallow_anonymous true\npassword_file p\n',
+      'c.conf': 'listener 1883\npersistence_file x\nallow_anonymous true\npassword_file p\n',
       p: 'ben:plain\n',
     });
     expect(await runBroker(['--test-config', '-c', 'c.conf'], files)).toMatchObject({
       status: 0,
       stdout: 'Configuration file is OK.\n',
       stderr:
-        'Warning: c.conf:2: persistence has no effect in this release: sessions and messages are kept in memory only.\n' +
+        'Warning: c.conf:2: persistence_file has no effect in this release: the store is always the directory `clearwing.db` in `persistence_location`.\n' +
         'Error: Invalid password hash type for user ben at p:1, removing entry.\n',
     });
   });
@@ -218,7 +218,9 @@ describe('clearwing broker', () => {
   it('shows its help and its version', async () => {
     const help = await runBroker(['--help']);
     expect(help.status).toBe(0);
-    expect(help.stdout).toContain('Usage: clearwing broker [-c config_file] [-d] [-h] [-p port] [-v] [-q]\n');
+    expect(help.stdout).toContain(
+      'Usage: clearwing broker [-c config_file] [--data directory] [-d] [-h] [-p port] [-v] [-q]\n',
+    );
     expect(await runBroker(['--version'])).toMatchObject({ status: 0, stdout: `clearwing version ${version}\n` });
   });
 

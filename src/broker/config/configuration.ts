@@ -6,6 +6,7 @@ import {
   defaultListenerSettings,
   type ListenerSettings,
 } from '../options.ts';
+import type { Durability } from '../persistence/lmdb.ts';
 
 /** Access control, of the whole broker or of one listener. */
 export interface SecuritySettings {
@@ -15,6 +16,16 @@ export interface SecuritySettings {
   readonly passwordFile: string | undefined;
   /** `acl_file`: path; undefined if there is none. */
   readonly aclFile: string | undefined;
+}
+
+/** What outlives the process. */
+export interface PersistenceSettings {
+  /** `persistence`. Default false. */
+  readonly isEnabled: boolean;
+  /** `persistence_location`: where the store's own directory, `storeDirectoryName`, is. Default `.`. */
+  readonly location: string;
+  /** `durability`. Default strict. */
+  readonly durability: Durability;
 }
 
 export interface ListenerConfiguration extends ListenerSettings {
@@ -42,6 +53,7 @@ export interface BrokerConfiguration {
   readonly security: SecuritySettings;
   readonly perListenerSettings: boolean;
   readonly logging: LoggingSettings;
+  readonly persistence: PersistenceSettings;
   /** `pid_file` */
   readonly pidFile: string | undefined;
   /** `user`: whom to become if started by root. Default `mosquitto`. */
@@ -60,6 +72,15 @@ export const defaultSecuritySettings: SecuritySettings = {
   passwordFile: undefined,
   aclFile: undefined,
 };
+
+export const defaultPersistenceSettings: PersistenceSettings = {
+  isEnabled: false,
+  location: '.',
+  durability: 'strict',
+};
+
+/** The store's directory in `persistence_location`. */
+export const storeDirectoryName = 'clearwing.db';
 
 export const defaultUser = 'mosquitto';
 export const defaultPort = 1883;

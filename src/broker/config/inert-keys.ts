@@ -61,11 +61,9 @@ export const inertKeys: readonly KeyRow[] = [
     'Mosquitto 2.1',
   ),
   ...inert('store', 'general', [
-    ['autosave_interval', count, 'When the store is saved.'],
-    ['autosave_on_changes', boolean, 'When the store is saved.'],
-    ['persistence', boolean, 'Sessions and messages are kept in memory only.'],
-    ['persistence_file', path, 'File of the store.'],
-    ['persistence_location', path, 'Directory of the store.'],
+    ['autosave_interval', count, 'Every change is written as it happens.'],
+    ['autosave_on_changes', boolean, 'Every change is written as it happens.'],
+    ['persistence_file', path, 'The store is always the directory `clearwing.db` in `persistence_location`.'],
   ]),
   ...inert('tls', 'listener', [
     ['cafile', path, 'The listener is not encrypted.'],

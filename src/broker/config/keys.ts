@@ -5,8 +5,9 @@ import { inertKeys } from './inert-keys.ts';
 import type { KeyRow } from './key-row.ts';
 import { listenerKeys } from './listener-keys.ts';
 import { loggingKeys } from './logging-keys.ts';
+import { storeKeys } from './store-keys.ts';
 
-export const keyRows: readonly KeyRow[] = [...generalKeys, ...listenerKeys, ...loggingKeys, ...inertKeys];
+export const keyRows: readonly KeyRow[] = [...generalKeys, ...listenerKeys, ...loggingKeys, ...storeKeys, ...inertKeys];
 
 const rowByKey = new Map(keyRows.map((row) => [row.key, row]));
 const prefixRows = keyRows.filter((row) => row.key.endsWith('*'));

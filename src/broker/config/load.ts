@@ -5,6 +5,7 @@ import {
   defaultBrokerSettings,
   defaultListenerSettings,
   defaultLoggingSettings,
+  defaultPersistenceSettings,
   defaultPort,
   defaultUser,
   type ListenerConfiguration,
@@ -17,6 +18,8 @@ import { type ListenerDraft, type ParsedFiles, parseConfigurationFiles } from '.
 export interface CommandLine {
   /** `-p`: ports of local-only listeners, if the file defines none. */
   readonly ports?: readonly number[];
+  /** `--data`: switches persistence on, and says where. */
+  readonly data?: string | undefined;
 }
 
 /**
@@ -65,6 +68,11 @@ export function loadConfiguration(file: string | undefined, commandLine: Command
     security,
     perListenerSettings: parsed.perListenerSettings,
     logging: { ...defaultLoggingSettings, ...parsed.logging },
+    persistence: {
+      ...defaultPersistenceSettings,
+      ...parsed.persistence,
+      ...(commandLine.data === undefined ? {} : { isEnabled: true, location: commandLine.data }),
+    },
     pidFile: parsed.process.pidFile,
     user: parsed.process.user ?? defaultUser,
     isLocalOnly,

@@ -11,7 +11,7 @@ import type { LogType } from '../log.ts';
 import { logTypes } from '../log.ts';
 import type { LoggingSettings } from '../logging/settings.ts';
 import type { BrokerSettings, ListenerSettings } from '../options.ts';
-import type { Assignment, SecuritySettings } from './configuration.ts';
+import type { Assignment, PersistenceSettings, SecuritySettings } from './configuration.ts';
 import type { KeyRow, Target } from './key-row.ts';
 import { findKey, nearestKey } from './keys.ts';
 import {
@@ -45,6 +45,7 @@ export interface ParsedFiles {
   /** `allow_zero_length_clientid` and `auto_id_prefix` for all listeners. */
   readonly forAllListeners: Mutable<ListenerSettings>;
   readonly logging: Mutable<LoggingSettings>;
+  readonly persistence: Mutable<PersistenceSettings>;
   readonly process: { pidFile?: string; user?: string };
   readonly listeners: readonly ListenerDraft[];
   readonly defaultListener: ListenerDraft;
@@ -66,6 +67,7 @@ class Parser {
   readonly #security: Mutable<SecuritySettings> = {};
   readonly #forAllListeners: Mutable<ListenerSettings> = {};
   readonly #logging: Mutable<LoggingSettings> = {};
+  readonly #persistence: Mutable<PersistenceSettings> = {};
   readonly #process: { pidFile?: string; user?: string } = {};
   readonly #defaultListener: ListenerDraft = newDraft('default', undefined);
   readonly #listeners: ListenerDraft[] = [];
@@ -110,6 +112,7 @@ class Parser {
       security: this.#security,
       forAllListeners: this.#forAllListeners,
       logging: this.#logging,
+      persistence: this.#persistence,
       process: this.#process,
       listeners: this.#listeners,
       defaultListener: this.#defaultListener,
@@ -160,6 +163,8 @@ class Parser {
         return this.#settings as Record<string, unknown>;
       case 'logging':
         return this.#logging as Record<string, unknown>;
+      case 'persistence':
+        return this.#persistence as Record<string, unknown>;
       case 'process':
         return this.#process as Record<string, unknown>;
       case 'listener':

@@ -40,6 +40,7 @@ const groups: ReadonlyArray<readonly [KeyGroup, title: string, introduction: str
     'Keys of scope *security* belong to the listener above them if `per_listener_settings` is true.',
   ],
   ['listeners', 'Listeners', ''],
+  ['store', 'Store', ''],
   ['logging', 'Logging', '`clearwing broker -v` logs all types, whatever the file says.'],
 ];
 

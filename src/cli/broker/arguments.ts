@@ -7,6 +7,8 @@ export interface BrokerArguments {
   readonly file: string | undefined;
   /** `-p`, in the order given. */
   readonly ports: readonly number[];
+  /** `--data`: the directory of the store; undefined leaves it to the configuration. */
+  readonly data: string | undefined;
   /** `-d` */
   readonly isDaemon: boolean;
   /** `-v` logs everything, `-q` nothing; undefined leaves it to the configuration. */
@@ -20,6 +22,7 @@ const portsMax = 10;
 const options = [
   '--config-file',
   '--daemon',
+  '--data',
   '--help',
   '--port',
   '--quiet',
@@ -33,6 +36,7 @@ export function parseBrokerArguments(args: readonly string[]): BrokerArguments {
   let action: BrokerArguments['action'] = 'run';
   let file: string | undefined;
   const ports: number[] = [];
+  let data: string | undefined;
   let isDaemon = false;
   let verbosity: BrokerArguments['verbosity'];
   for (let index = 0; index < args.length; index++) {
@@ -49,6 +53,11 @@ export function parseBrokerArguments(args: readonly string[]): BrokerArguments {
         if (ports.length > portsMax) {
           throw new ArgumentError(`Only ${portsMax} ports can be specified on the command line.`);
         }
+        break;
+      case '--data':
+        data = args[++index];
+        if (data === undefined || data === '')
+          throw new ArgumentError('--data argument given, but no directory specified.');
         break;
       case '-d':
       case '--daemon':
@@ -79,7 +88,7 @@ export function parseBrokerArguments(args: readonly string[]): BrokerArguments {
       }
     }
   }
-  return { action, file, ports, isDaemon, verbosity };
+  return { action, file, ports, data, isDaemon, verbosity };
 }
 
 function parsePort(text: string | undefined): number {
@@ -94,10 +103,12 @@ export function brokerUsage(name: string, version: string): string {
 
 clearwing is an MQTT v5.0/v3.1.1/v3.1 broker.
 
-Usage: ${name} [-c config_file] [-d] [-h] [-p port] [-v] [-q]
+Usage: ${name} [-c config_file] [--data directory] [-d] [-h] [-p port] [-v] [-q]
 
  -c, --config-file : read the broker's configuration from this file, in the syntax of
       mosquitto.conf. Without a listener in it the broker serves this machine only.
+ --data : keep persistent sessions, their messages and retained messages in this directory, whatever
+      the configuration file says about persistence.
  -d, --daemon : put the broker into the background once it is listening.
  -h, --help : display this help.
  -p, --port : listen on this port of this machine only; may be given up to ${portsMax} times.

@@ -3,11 +3,13 @@
  *
  *     start() ─▶ running ─ SIGHUP ─▶ reload() ─▶ running ─ SIGTERM, SIGINT ─▶ stop() ─▶ exit status
  */
-import { chownSync, existsSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
 import { AccessFileError } from '../../broker/access/access-file-error.ts';
 import { createAuthority, type FileAuthority } from '../../broker/access/file-authority.ts';
 import { type Broker, createBroker } from '../../broker/broker.ts';
-import type { BrokerConfiguration } from '../../broker/config/configuration.ts';
+import { type BrokerConfiguration, storeDirectoryName } from '../../broker/config/configuration.ts';
 import { ConfigurationError } from '../../broker/config/lines.ts';
 import { loadConfiguration } from '../../broker/config/load.ts';
 import { changesThatNeedRestart, matchListeners } from '../../broker/config/reload.ts';
@@ -15,10 +17,13 @@ import { reasonOf } from '../../broker/config/text-file.ts';
 import { logTypes } from '../../broker/log.ts';
 import { type BrokerLog, createLog } from '../../broker/logging/broker-log.ts';
 import type { LoggingSettings } from '../../broker/logging/settings.ts';
+import { openLmdbStore } from '../../broker/persistence/lmdb.ts';
+import type { Store } from '../../broker/persistence/store.ts';
+import { StorageError } from '../../protocol/errors.ts';
 import { version } from '../version.ts';
 import type { BrokerArguments } from './arguments.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
-import { become, chooseAccount, PrivilegeError } from './privileges.ts';
+import { type Account, become, chooseAccount, PrivilegeError } from './privileges.ts';
 
 /** Exit statuses of mosquitto(8). */
 const failureStatus = 1;
@@ -41,6 +46,7 @@ export class BrokerService {
   readonly #log: BrokerLog;
   readonly #authority: FileAuthority;
   readonly #broker: Broker;
+  readonly #store: Store | undefined;
   /** What the listeners were opened with. */
   readonly #opened: BrokerConfiguration;
 
@@ -49,13 +55,16 @@ export class BrokerService {
     configuration: BrokerConfiguration,
     log: BrokerLog,
     authority: FileAuthority,
+    store: Store | undefined,
   ) {
     this.#arguments = given;
     this.#opened = configuration;
     this.#log = log;
     this.#authority = authority;
     const { settings, listeners } = configuration;
-    this.#broker = createBroker({ settings, listeners, authority, log, version: name });
+    this.#store = store;
+    const kept = store === undefined ? undefined : { store };
+    this.#broker = createBroker({ settings, listeners, authority, log, version: name, ...kept });
     log.publishWith((topic, text) => this.#broker.publish(topic, text, { qos: 2 }));
   }
 
@@ -67,12 +76,16 @@ export class BrokerService {
     const configuration = load(given);
     const isNewLogFile = configuration.logging.file !== undefined && !existsSync(configuration.logging.file);
     const log = createLog(loggingOf(configuration, given));
+    let store: Store | undefined;
     try {
       announce(configuration, log);
-      const service = new BrokerService(given, configuration, log, createAuthority(configuration.listeners, log));
+      const authority = createAuthority(configuration.listeners, log);
+      store = await openStore(configuration, log);
+      const service = new BrokerService(given, configuration, log, authority, store);
       await service.#open(isNewLogFile);
       return service;
     } catch (error) {
+      await store?.close().catch(() => {});
       const failure = startErrorOf(error);
       log.write('error', failure.message);
       const isTold = log.showsOnStderr && log.isEnabled('error');
@@ -113,12 +126,31 @@ export class BrokerService {
     }
   }
 
-  /** Closes everything and ends the log. */
-  async stop(): Promise<void> {
-    await this.#broker.close();
+  /** Has the store write everything to the disk now, whatever the durability, and says so. */
+  async sync(): Promise<void> {
+    if (this.#store === undefined) return;
+    try {
+      await this.#store.sync();
+      this.#log.write('information', 'The store is on the disk.');
+    } catch (error) {
+      this.#log.write('error', `Error: ${(error as Error).message}.`);
+    }
+  }
+
+  /** Closes everything and ends the log. Resolves with the exit status. */
+  async stop(): Promise<number> {
+    let status = 0;
+    try {
+      await this.#broker.close();
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.#log.write('error', `Error: ${error.message}. What was not stored was not acknowledged either.`);
+      status = failureStatus;
+    }
     this.#log.write('information', `${name} terminating`);
     this.#removePidFile();
     await this.#log.close();
+    return status;
   }
 
   /** The end by an error: what can be done at once. */
@@ -132,6 +164,7 @@ export class BrokerService {
     try {
       await this.#broker.listen();
     } catch (error) {
+      if (error instanceof StorageError) throw error;
       throw new StartError(describeListenError(error), failureStatus);
     }
     try {
@@ -142,6 +175,7 @@ export class BrokerService {
         const logFile = isNewLogFile ? logging.file : undefined;
         if (logFile !== undefined && existsSync(logFile)) chownSync(logFile, account.userId, account.groupId);
         if (pidFile !== undefined) chownSync(pidFile, account.userId, account.groupId);
+        if (this.#store !== undefined) giveStore(storeDirectory(this.#opened), account);
         become(account);
       }
     } catch (error) {
@@ -173,10 +207,43 @@ export function testConfiguration(given: BrokerArguments): string[] {
   return lines;
 }
 
+/** @throws {StorageError} */
+async function openStore(configuration: BrokerConfiguration, log: BrokerLog): Promise<Store | undefined> {
+  const { isEnabled, durability } = configuration.persistence;
+  if (!isEnabled) return undefined;
+  return openLmdbStore({
+    directory: storeDirectory(configuration),
+    durability,
+    clock: systemClock,
+    log,
+    onTrouble: (trouble) => {
+      if (trouble === undefined) {
+        log.write('notice', 'The store works again; nothing is refused any more.');
+        return;
+      }
+      log.write(
+        'error',
+        `Error: ${trouble}. Until that is over persistent sessions and what is published for them are refused, and QoS 0 goes on.`,
+      );
+    },
+  });
+}
+
+function storeDirectory({ persistence }: BrokerConfiguration): string {
+  return resolve(join(persistence.location, storeDirectoryName));
+}
+
+/** The files that root opened are to be opened again by the user that the process becomes. */
+function giveStore(directory: string, { userId, groupId }: Account): void {
+  for (const path of [directory, ...readdirSync(directory).map((file) => join(directory, file))]) {
+    chownSync(path, userId, groupId);
+  }
+}
+
 /** @throws {StartError} */
 function load(given: BrokerArguments): BrokerConfiguration {
   try {
-    return loadConfiguration(given.file, { ports: given.ports });
+    return loadConfiguration(given.file, { ports: given.ports, data: given.data });
   } catch (error) {
     throw startErrorOf(error);
   }
@@ -218,6 +285,7 @@ function startErrorOf(error: unknown): StartError {
     const status = error.line === 0 ? unreadableAccessFileStatus : configurationStatus;
     return new StartError(`Error: ${error.message}`, status);
   }
+  if (error instanceof StorageError) return new StartError(`Error: ${error.message}`, failureStatus);
   if (error instanceof PrivilegeError) return new StartError(`Error: ${error.message}`, failureStatus);
   throw error;
 }

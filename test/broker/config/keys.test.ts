@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultSecuritySettings } from '../../../src/broker/config/configuration.ts';
+import { defaultPersistenceSettings, defaultSecuritySettings } from '../../../src/broker/config/configuration.ts';
 import { findKey, keyRows, nearestKey } from '../../../src/broker/config/keys.ts';
 import { defaultLoggingSettings } from '../../../src/broker/logging/settings.ts';
 import { defaultBrokerSettings, defaultListenerSettings } from '../../../src/broker/options.ts';
@@ -19,6 +19,7 @@ describe('the table of keys', () => {
       // The path of a Unix socket is given with `listener`.
       ...Object.keys(defaultListenerSettings).flatMap((field) => (field === 'unixPath' ? [] : [`listener ${field}`])),
       ...Object.keys(defaultSecuritySettings).map((field) => `security ${field}`),
+      ...Object.keys(defaultPersistenceSettings).map((field) => `persistence ${field}`),
     ];
     expect(wanted.filter((field) => !targets.has(field))).toEqual([]);
   });
@@ -28,6 +29,7 @@ describe('the table of keys', () => {
       broker: defaultBrokerSettings,
       listener: defaultListenerSettings,
       logging: defaultLoggingSettings,
+      persistence: defaultPersistenceSettings,
       security: defaultSecuritySettings,
       process: {},
     };

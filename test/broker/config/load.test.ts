@@ -366,7 +366,7 @@ describe('keys without effect', () => {
     expect(
       warningsOf(
         [
-          'persistence true',
+          'autosave_interval 10',
           'listener 8883',
           'allow_anonymous true',
           'cafile /etc/ca.crt',
@@ -381,7 +381,7 @@ describe('keys without effect', () => {
         ].join('\n'),
       ),
     ).toEqual([
-      'broker.conf:1: persistence has no effect in this release: sessions and messages are kept in memory only.',
+      'broker.conf:1: autosave_interval has no effect in this release: every change is written as it happens.',
       'broker.conf:4: cafile has no effect in this release: the listener is not encrypted.',
       'broker.conf:5: require_certificate has no effect in this release: no certificate is asked for.',
       'broker.conf:6: plugin_opt_config_file has no effect in this release: option of a plugin.',
@@ -392,6 +392,17 @@ describe('keys without effect', () => {
       'broker.conf:11: websockets_headers_size has no effect in this release: buffer for HTTP headers; ours is that of Node, 16 KiB.',
       'broker.conf:12: bridge_cafile has no effect in this release: TLS of the bridge.',
     ]);
+  });
+});
+
+describe('the store', () => {
+  it('is off unless it is asked for, in the file or on the command line', () => {
+    expect(load('').persistence).toEqual({ isEnabled: false, location: '.', durability: 'strict' });
+    expect(load('persistence true\npersistence_location /var/lib/x\ndurability relaxed\n').persistence).toEqual({
+      isEnabled: true,
+      location: '/var/lib/x',
+      durability: 'relaxed',
+    });
   });
 });
 
