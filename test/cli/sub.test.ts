@@ -300,19 +300,27 @@ describeWithPeer(peers, 'sub beside mosquitto_sub', () => {
     }
   });
 
-  it('leaves to the Session what comes after the last message that -C asked for', async () => {
-    freshTopic();
-    const args = ['-i', 'greedy', '-c', '-q', '1'];
-    await (await startSub('ours', [...args, '-E'])).finished;
-    for (let index = 1; index <= 30; index++) await publish(['-m', String(index), '-q', '1']);
-    const seen: number[] = [];
-    for (const count of ['10', '7', '13']) {
-      const { stdout, status } = await (await startSub('ours', [...args, '-C', count])).finished;
-      expect(status).toBe(0);
-      seen.push(...stdout.trim().split('\n').map(Number));
-    }
-    expect(seen).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
-  });
+  it.each([
+    ['311', '1'],
+    ['311', '2'],
+    ['5', '1'],
+    ['5', '2'],
+  ])(
+    'leaves to the Session what comes after the last message that -C asked for, version %s, QoS %s',
+    async (version, qos) => {
+      freshTopic();
+      const args = ['-i', `greedy-${version}-${qos}`, '-c', '-q', qos, '-V', version];
+      await (await startSub('ours', [...args, '-E'])).finished;
+      for (let index = 1; index <= 30; index++) await publish(['-m', String(index), '-q', qos]);
+      const seen: number[] = [];
+      for (const count of ['10', '7', '13']) {
+        const { stdout, status } = await (await startSub('ours', [...args, '-C', count])).finished;
+        expect(status).toBe(0);
+        seen.push(...stdout.trim().split('\n').map(Number));
+      }
+      expect(seen).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+    },
+  );
 
   it('unsubscribes with -U, also without -t', async () => {
     freshTopic();

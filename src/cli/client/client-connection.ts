@@ -35,9 +35,6 @@ export type ConnectionExtras = Pick<ConnectOptions, 'reconnect' | 'onPacket' | '
 /** Path of the WebSocket resource; servers that serve MQTT alone take any. */
 const webSocketPath = '/mqtt';
 
-/** Messages that an MQTT 5 server may send before the first is acknowledged, as many as the classic clients ask for. */
-const receiveMaximum = 20;
-
 /** @throws {CommandFailure} */
 export async function prepareConnection(
   settings: ClientSettings,
@@ -104,10 +101,9 @@ function connectPropertiesOf(
 ): Pick<ConnectOptions, 'properties' | 'sessionExpiryInterval'> {
   const { sessionExpiryInterval: given, ...others } = properties.CONNECT;
   const sessionExpiryInterval = settings.sessionExpiryInterval ?? given;
-  // Without a limit below the count, messages would come that nobody prints, and a Session would lose them.
-  const limit = Math.min(receiveMaximum, settings.messageCount ?? receiveMaximum);
   return {
-    properties: { receiveMaximum: limit, ...others },
+    // No Receive Maximum unless it is asked for: with the classic clients' 20 Mosquitto 2.0 sends more than it may at QoS 2.
+    ...(Object.keys(others).length > 0 && { properties: others }),
     ...(sessionExpiryInterval !== undefined && { sessionExpiryInterval }),
   };
 }
