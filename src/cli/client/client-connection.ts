@@ -57,6 +57,7 @@ export async function prepareConnection(
       ...(settings.password !== undefined && { password: settings.password }),
       ...willOf(settings, properties),
       ...(settings.protocolVersion === 5 && connectPropertiesOf(settings, properties)),
+      ...(settings.noDelay && { noDelay: true }),
       ...(tls !== undefined && { tls }),
       ...(settings.proxy !== undefined && { proxy: proxyUrl(settings.proxy) }),
       ...(settings.bindAddress !== undefined && { localAddress: await addressOf(settings.bindAddress) }),
