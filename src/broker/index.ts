@@ -1,7 +1,9 @@
 /** `clearwing/broker`: a broker inside a program. */
 export { MqttError, OptionError } from '../protocol/errors.ts';
 export { ReasonCode } from '../protocol/reason-codes.ts';
-export type { Authority, ClientIdentity } from './auth.ts';
+export { type MemoryPairOptions, memoryPair } from '../transport/memory.ts';
+export type { Transport } from '../transport/transport.ts';
+export { type Authority, type ClientIdentity, openAuthority, type Verdict } from './auth.ts';
 export { Broker, type BrokerPublishOptions, type CreateBrokerOptions, createBroker } from './broker.ts';
 export type { AuthenticationAnswer, AuthenticationStep, BrokerHooks, Decision } from './hooks.ts';
 export type { Log, LogType } from './log.ts';
