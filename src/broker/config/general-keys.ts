@@ -203,7 +203,7 @@ const limits: readonly KeyRow[] = [
     'max_packet_size',
     'maxPacketSize',
     integer(20, 268_435_460, 'bytes'),
-    'A whole packet, in either direction. A client that sends a larger one is disconnected.',
+    'A whole packet that a client sends. With a larger one it is disconnected.',
     { default: 'no limit' },
   ),
   brokerKey(
