@@ -30,11 +30,15 @@ describeWithPeer(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'pub', () => {
     return stdout.replaceAll(/^(Client|Subscribed) .*\n/gm, '');
   }
 
-  it.each(['0', '1', '2'])(
-    'streams 200,000 lines with -l at QoS %s, all and in order',
-    async (qos) => {
-      const lines = Array.from({ length: 200_000 }, (_, index) => `${index}\n`).join('');
-      const sub = startClient('real', 'sub', ['-p', port, '-t', `l/${qos}`, '-q', qos, '-C', '200000'], {
+  it.each([
+    ['0', 200_000],
+    ['1', 20_000],
+    ['2', 20_000],
+  ])(
+    'at QoS %s streams %i lines with -l, all and in order',
+    async (qos, count) => {
+      const lines = Array.from({ length: count }, (_, index) => `${index}\n`).join('');
+      const sub = startClient('real', 'sub', ['-p', port, '-t', `l/${qos}`, '-q', qos, '-C', String(count)], {
         timeoutMs: 300_000,
       });
       const probe = await listen(`l/${qos}`, ['-C', '1']);

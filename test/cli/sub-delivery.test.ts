@@ -30,16 +30,21 @@ describeWithPeer(['mosquitto', 'mosquitto_pub'], 'sub when things go slowly or w
     return command;
   }
 
-  it.each(['0', '1', '2'])(
-    'loses no line of a burst of 200,000 at QoS %s that meets a reader who sleeps',
-    async (qos) => {
+  // At QoS 1 and 2 the classic broker sets the pace, and a tenth is more than every buffer on the way as well.
+  it.each([
+    ['0', 200_000],
+    ['1', 20_000],
+    ['2', 20_000],
+  ])(
+    'at QoS %s loses no line of a burst of %i that meets a reader who sleeps',
+    async (qos, count) => {
       const server = await broker('max_queued_messages 0');
-      const line = [...commandOf('ours', 'sub'), '-p', String(server.port), '-t', 'b', '-q', qos, '-C', '200000'];
+      const line = [...commandOf('ours', 'sub'), '-p', String(server.port), '-t', 'b', '-q', qos, '-C', String(count)];
       const options = { timeoutMs: 300_000, environment };
       const slow = start('sh', ['-c', `${line.join(' ')} | { sleep 5; cat; }`], options);
       commands.push(slow);
       await server.waitForLog(/Sending SUBACK/);
-      const input = Array.from({ length: 200_000 }, (_, index) => `${index}\n`).join('');
+      const input = Array.from({ length: count }, (_, index) => `${index}\n`).join('');
       await runClient('ours', 'pub', ['-p', String(server.port), '-t', 'b', '-q', qos, '-l'], {
         input,
         timeoutMs: 300_000,
