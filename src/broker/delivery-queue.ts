@@ -28,9 +28,10 @@ export class DeliveryQueue {
     return this.#ring?.length ?? 0;
   }
 
-  add(delivery: Delivery, limits: QueueLimits): QueueOutcome {
+  /** @param beyond so many more messages than the limit are taken */
+  add(delivery: Delivery, limits: QueueLimits, beyond = 0): QueueOutcome {
     const size = delivery.message.payloadLength;
-    if (limits.maxQueuedMessages !== 0 && this.length >= limits.maxQueuedMessages) return 'too-many';
+    if (limits.maxQueuedMessages !== 0 && this.length >= limits.maxQueuedMessages + beyond) return 'too-many';
     if (limits.maxQueuedBytes !== 0 && this.bytes + size > limits.maxQueuedBytes) return 'too-large';
     this.#ring ??= new RingQueue<Delivery>();
     this.#ring.push(delivery);

@@ -6,6 +6,12 @@
  *       … until the receivers it waits for have caught up, or for one of them `paceMs` went by with less than a fair pace:
  *         then that one is left behind for `leftBehindMs`, and publishers no longer wait for it.
  *
+ * For what waits at QoS 1 or 2 it is `patienceMs`, because what then is dropped was promised: once for each receiver until it has
+ * caught up again, and only if no other has used it up lately.
+ *
+ * Publishers go on one after the other, and the rest wait again as soon as the receiver is behind again: a thousand that go on at
+ * once would fill its queue before it could say a word.
+ *
  * A publisher that has messages of its own to acknowledge is never held for acknowledgements, or two clients could wait for each other.
  */
 import type { Clock, TimerHandle } from '../base/clock.ts';
@@ -19,6 +25,10 @@ const paceMs = 50;
 const paceBytesMin = 256 * 1024;
 /** … or so many messages acknowledged in that time. */
 const paceAcknowledgementsMin = 20;
+/** How long a receiver of QoS 1 and 2 messages may pause: a program that is busy comes back to its socket in that time, mostly. */
+const patienceMs = 1000;
+/** How long after such a pause there is no patience for another, so that many stuck receivers cost a tenth of the time at most. */
+const impatientMs = 10_000;
 /** How long a receiver without a fair pace is not waited for. */
 const leftBehindMs = 1000;
 
@@ -34,6 +44,8 @@ interface Awaited {
   unsentBytes: number;
   /** When these were looked at, on the monotonic clock. */
   since: number;
+  /** When its pace was last fair, or when it began to be waited for. */
+  fairAt: number;
 }
 
 export class FlowControl {
@@ -44,7 +56,9 @@ export class FlowControl {
   readonly #awaited = new Map<Session, Awaited>();
   /** How many receivers each held publisher waits for. */
   readonly #held = new Map<Connection, number>();
+  /** Those left behind that have not caught up since: until when they are not waited for. */
   readonly #leftBehindUntil = new WeakMap<Session, number>();
+  #impatientUntil = Number.NEGATIVE_INFINITY;
   #timer: TimerHandle | undefined = undefined;
 
   constructor(clock: Clock, counters: Counters) {
@@ -84,6 +98,7 @@ export class FlowControl {
           acknowledgements: receiver.acknowledgements,
           unsentBytes: connection.unsentBytes,
           since: now,
+          fairAt: now,
         };
         this.#awaited.set(receiver, awaited);
       }
@@ -100,6 +115,11 @@ export class FlowControl {
 
   /** The receiver has caught up, or is gone: publishers go on. */
   release(receiver: Session): void {
+    this.#leftBehindUntil.delete(receiver);
+    this.#letGo(receiver);
+  }
+
+  #letGo(receiver: Session): void {
     const awaited = this.#awaited.get(receiver);
     if (awaited === undefined) return;
     this.#awaited.delete(receiver);
@@ -110,9 +130,25 @@ export class FlowControl {
       } else {
         this.#held.delete(publisher);
         // Not from within whatever the receiver is doing now.
-        this.#clock.defer(() => publisher.goOn());
+        this.#clock.defer(() => this.#goOn(publisher, receiver));
       }
     }
+  }
+
+  /** Lets a publisher go on, unless those before it have put the receiver behind again. */
+  #goOn(publisher: Connection, receiver: Session): void {
+    this.forgetNoted();
+    const isBehind = receiver.queue.length >= behindMessages || (receiver.connection?.unsentBytes ?? 0) >= behindBytes;
+    if (isBehind) this.note(receiver);
+    if (!isBehind || !this.hold(publisher)) publisher.goOn();
+  }
+
+  /**
+   * How many publishers wait for this receiver. Each may have brought a message beyond its queue's limit before it could be stopped,
+   * and brings no more.
+   */
+  waitingFor(receiver: Session): number {
+    return this.#awaited.get(receiver)?.publishers.size ?? 0;
   }
 
   /** Whether publishers wait for this receiver. */
@@ -139,10 +175,14 @@ export class FlowControl {
       awaited.acknowledgements = acknowledgements;
       awaited.unsentBytes = unsentBytes;
       awaited.since = now;
-      if (isFair) continue;
+      if (isFair) awaited.fairAt = now;
+      const isPatient =
+        receiver.queue.length >= behindMessages && now >= this.#impatientUntil && !this.#leftBehindUntil.has(receiver);
+      if (connection !== undefined && now - awaited.fairAt < (isPatient ? patienceMs : paceMs)) continue;
       this.#leftBehindUntil.set(receiver, now + leftBehindMs);
+      if (isPatient) this.#impatientUntil = now + impatientMs;
       this.#counters.receiversLeftBehind++;
-      this.release(receiver);
+      this.#letGo(receiver);
     }
     if (this.#awaited.size > 0) this.#timer = this.#clock.setTimer(paceMs, this.#checkPace);
   };

@@ -320,15 +320,16 @@ export class Session {
   }
 
   #enqueue(delivery: Delivery): void {
-    const { counters, settings } = this.#context;
+    const { counters, settings, flow } = this.#context;
     let outcome = this.queue.add(delivery, settings);
+    if (outcome === 'too-many') outcome = this.queue.add(delivery, settings, flow.waitingFor(this));
     if (outcome !== 'queued') {
       const expired = this.queue.removeExpired(this.#context.clock.now());
       for (const one of expired) this.#forget(one);
       counters.messagesExpired += expired.length;
       if (expired.length > 0) outcome = this.queue.add(delivery, settings);
     }
-    if (this.connection !== undefined && this.queue.length >= behindMessages) this.#context.flow.note(this);
+    if (this.connection !== undefined && this.queue.length >= behindMessages) flow.note(this);
     if (outcome === 'queued') {
       if (this.store !== undefined) this.#keep(this.store, delivery);
       return;
