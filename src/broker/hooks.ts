@@ -82,9 +82,11 @@ export function askOnPublish(
   };
   const conclude = (answer: Message | false | undefined): HookedMessage => {
     if (answer === false) return undefined;
+    answer?.pinPayload();
     if (answer === undefined || isTopicName(answer.topicName)) return answer ?? message;
     return failed(new Error(`onPublish returned a Message on '${answer.topicName}', which is no Topic Name`));
   };
+  message.pinPayload();
   try {
     const answer = context.hooks.onPublish?.(message, client);
     return answer instanceof Promise ? answer.then(conclude).catch(failed) : conclude(answer);

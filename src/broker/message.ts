@@ -40,6 +40,7 @@ export class Message {
   stored: StoredPayload | undefined;
   /** Undefined while the payload is in the store only. */
   #payload: Uint8Array | undefined;
+  #isPinned = false;
 
   /** @param stored where the payload is to be read from when it is asked for; `payload` is then nothing */
   constructor(
@@ -75,7 +76,12 @@ export class Message {
 
   /** The store has the payload: from now on it is read from there when it is asked for. */
   releasePayload(): void {
-    if (this.stored !== undefined) this.#payload = undefined;
+    if (this.stored !== undefined && !this.#isPinned) this.#payload = undefined;
+  }
+
+  /** The payload stays in memory as long as the message: a program has it in its hands, and may look at it whenever it likes. */
+  pinPayload(): void {
+    this.#isPinned = true;
   }
 
   /** The payload is about to leave the store: it is kept in memory again. */

@@ -1,18 +1,22 @@
 /** A broker of this checkout with a store, as a process that is killed and started again on the same port and directory. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const startTimeoutMs = 30_000;
-const clearwingMain = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const distDirectory = fileURLToPath(new URL('../../dist', import.meta.url));
+/** Where a copy of the program finds the packages it imports. */
+const packagesDirectory = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
 export class CrashBroker {
   readonly port: number;
   readonly directory: string;
   readonly #configPath: string;
+  /** A copy of the program as it is now: whoever builds another one meanwhile changes nothing. */
+  readonly #program: string;
   #child: ChildProcess | undefined;
   #exited: Promise<number | null> = Promise.resolve(null);
   #output = '';
@@ -21,6 +25,8 @@ export class CrashBroker {
     this.port = port;
     this.directory = directory;
     this.#configPath = join(directory, 'broker.conf');
+    this.#program = mkdtempSync(join(packagesDirectory, '.clearwing-crash-'));
+    cpSync(distDirectory, this.#program, { recursive: true, filter: (path) => !path.endsWith('/types') });
     const lines = [
       ...(process.getuid?.() === 0 ? ['user root'] : []),
       'allow_anonymous true',
@@ -48,7 +54,7 @@ export class CrashBroker {
 
   /** Starts it and does not wait. */
   spawn(): void {
-    const child = spawn(process.execPath, [clearwingMain, 'broker', '-c', this.#configPath], {
+    const child = spawn(process.execPath, [join(this.#program, 'cli', 'main.js'), 'broker', '-c', this.#configPath], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const keep = (chunk: Buffer) => {
@@ -93,6 +99,7 @@ export class CrashBroker {
   async remove(): Promise<void> {
     await this.kill();
     rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.#program, { recursive: true, force: true });
   }
 }
 

@@ -4,22 +4,11 @@
  *     format      a line of text: what this is, and the version of its layout; written once everything else is there
  *     data.mdb    the records
  *     lock        see directory-lock.ts
- *
- * Before LMDB maps the file into memory it is looked at, because LMDB trusts what it maps.
  */
-import {
-  closeSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StorageError } from '../../protocol/errors.ts';
+import { DataFileFault, type DataFileState, examineDataFile } from './data-file.ts';
 import { dataFileName } from './lmdb-environment.ts';
 
 /** Of the layout as a whole; a store of another version is refused. */
@@ -40,19 +29,24 @@ export function makeDirectory(directory: string): void {
   }
 }
 
+export interface DirectoryState extends DataFileState {
+  /** A store was completed there before. */
+  readonly isComplete: boolean;
+}
+
 /**
  * Looks at what is in the directory.
- * @returns whether a store was begun there before
+ * @param isOverlapping whether the data file will be opened with overlapping sync
  * @throws {StorageError} if it is not one that can be opened
  */
-export function examineDirectory(directory: string): boolean {
+export function examineDirectory(directory: string, isOverlapping: boolean): DirectoryState {
   const version = readFormat(directory);
   const path = join(directory, dataFileName);
   const size = sizeOf(path);
   if (version === undefined) {
     // A process may have ended between making the file and completing it; nobody was promised anything then.
-    if (size !== undefined && size > 0) examineDataFile(path, size);
-    return false;
+    const isBegun = size !== undefined && size > 0;
+    return { isComplete: false, isUnflushed: isBegun && examine(path, isOverlapping).isUnflushed };
   }
   if (version !== formatVersion) {
     throw new StorageError(
@@ -64,8 +58,16 @@ export function examineDirectory(directory: string): boolean {
       `${path} is ${size === 0 ? 'empty' : 'missing'}, though the store was complete. ${whatToDo}`,
     );
   }
-  examineDataFile(path, size);
-  return true;
+  return { isComplete: true, isUnflushed: examine(path, isOverlapping).isUnflushed };
+}
+
+function examine(path: string, isOverlapping: boolean): DataFileState {
+  try {
+    return examineDataFile(path, isOverlapping);
+  } catch (error) {
+    if (error instanceof DataFileFault) throw new StorageError(`${path} ${error.message}. ${whatToDo}`, error);
+    throw new StorageError(`${path} cannot be opened for writing: ${textOf(error)}.`, error);
+  }
 }
 
 /** Notes that the store is complete. @throws {StorageError} */
@@ -146,66 +148,4 @@ function sizeOf(path: string): number | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new StorageError(`${path} cannot be read: ${textOf(error)}.`, error);
   }
-}
-
-/*
- * LMDB's meta pages, of which the first two pages of the file each begin with one. Little-endian where this runs:
- *
- *     page header   24   number (8), transaction (8), pad (2), flags (2), …
- *     magic          4   0xBEEFC0DE
- *     version        4
- *     address, size 16
- *     databases     96   two of 48; the first begins with the page size (4)
- *     last page      8
- *     transaction    8
- */
-const headerBytes = 24;
-const magic = 0xbeef_c0de;
-/** More than any store has. */
-const dataFileBytesMax = 2 ** 45;
-const pageSizeAt = headerBytes + 24;
-const lastPageAt = headerBytes + 24 + 96;
-const metaBytes = lastPageAt + 16;
-
-/** @throws {StorageError} if this is no LMDB file or ends before its pages do */
-function examineDataFile(path: string, size: number): void {
-  const refuse = (why: string): StorageError => new StorageError(`${path} ${why}. ${whatToDo}`);
-  let file: number;
-  try {
-    file = openSync(path, 'r+');
-  } catch (error) {
-    throw new StorageError(`${path} cannot be opened for writing: ${textOf(error)}.`, error);
-  }
-  try {
-    const first = readMeta(file, 0);
-    if (first === undefined) throw refuse('is no data file of a store, or is damaged');
-    const { pageSize } = first;
-    if (pageSize < 256 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0) throw refuse('is damaged');
-    const second = readMeta(file, pageSize);
-    if (second === undefined) throw refuse('is damaged or cut off');
-    const latest = second.transaction > first.transaction ? second : first;
-    const wholeSize = (latest.lastPage + 1) * pageSize;
-    if (wholeSize > dataFileBytesMax) throw refuse('is damaged');
-    // The last pages may be missing while they are free. Made up with zeros they are either never read, or found to be damaged
-    // instead of ending the process, as reading a mapping beyond the end of its file does.
-    if (size < wholeSize) ftruncateSync(file, wholeSize);
-  } catch (error) {
-    throw error instanceof StorageError ? error : refuse(`cannot be read: ${textOf(error)}`);
-  } finally {
-    closeSync(file);
-  }
-}
-
-function readMeta(
-  file: number,
-  offset: number,
-): { readonly pageSize: number; readonly lastPage: number; readonly transaction: number } | undefined {
-  const bytes = Buffer.alloc(metaBytes);
-  if (readSync(file, bytes, 0, metaBytes, offset) < metaBytes) return undefined;
-  if (bytes.readUInt32LE(headerBytes) !== magic) return undefined;
-  return {
-    pageSize: bytes.readUInt32LE(pageSizeAt),
-    lastPage: Number(bytes.readBigUInt64LE(lastPageAt)),
-    transaction: Number(bytes.readBigUInt64LE(lastPageAt + 8)),
-  };
 }

@@ -66,7 +66,15 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStor
   const lock = await lockOf(directory);
   let environment: LmdbEnvironment | undefined;
   try {
-    const isComplete = examineDirectory(directory);
+    const isStrict = durability === 'strict';
+    const { isComplete, isUnflushed } = examineDirectory(directory, !isStrict);
+    if (isStrict && isUnflushed) {
+      // Its last process did not wait for the disk, and LMDB finds back to what was whole only in the way it was used last.
+      environment = await openEnvironment(directory, 'relaxed');
+      await settleFormat(environment, directory, isComplete);
+      await writeFormat(environment, directory);
+      await environment.close();
+    }
     environment = await openEnvironment(directory, durability);
     await settleFormat(environment, directory, isComplete);
     return new LmdbStore(options, lock, environment);
@@ -106,6 +114,12 @@ async function settleFormat(environment: LmdbEnvironment, directory: string, isC
     throw new StorageError(`${directory}: the data file is not the one of this store. ${whatToDo}`);
   }
   if (isComplete) return;
+  await writeFormat(environment, directory);
+  markComplete(directory);
+}
+
+/** Commits something, and waits until it and all that was committed before is on the disk. */
+async function writeFormat(environment: LmdbEnvironment, directory: string): Promise<void> {
   try {
     const value = Uint8Array.of(formatVersion);
     await environment.write({ databases: ['meta'], keys: [formatKey], values: [value] });
@@ -113,11 +127,12 @@ async function settleFormat(environment: LmdbEnvironment, directory: string, isC
   } catch (error) {
     throw new StorageError(`${directory}: the store cannot be written: ${textOf(error)}.`, error);
   }
-  markComplete(directory);
 }
 
 export class LmdbStore implements Store, LogReader {
   stagedCount = 0;
+  /** Commits that worked. */
+  commitCount = 0;
   readonly #options: LmdbStoreOptions;
   readonly #durability: Durability;
   readonly #lock: DirectoryLock;
@@ -132,10 +147,14 @@ export class LmdbStore implements Store, LogReader {
   #waiting: (() => void)[] = [];
   /** Who waits for the commit that is under way. */
   #committing: (() => void)[] | undefined = undefined;
+  /** Who waits for the end of the next commit, whether it works or not. */
+  readonly #syncing: (() => void)[] = [];
   readonly #encoder = new BatchEncoder();
   #isScheduled = false;
   #gathering: TimerHandle | undefined = undefined;
   #retrying: TimerHandle | undefined = undefined;
+  /** Tries the commit that failed again at once. */
+  #retryNow: () => void = () => {};
   #isClosing = false;
   #isClosed = false;
   /** Why commits fail. */
@@ -388,8 +407,6 @@ export class LmdbStore implements Store, LogReader {
     });
   }
 
-  readonly #syncing: (() => void)[] = [];
-
   /** Takes all that is staged now into one commit; what comes meanwhile goes into the next. */
   #commit(): void {
     this.#isScheduled = false;
@@ -419,6 +436,7 @@ export class LmdbStore implements Store, LogReader {
       this.#failure = undefined;
       this.#tellTrouble();
     }
+    this.commitCount++;
     this.#encoder.reset();
     const waiting = this.#committing ?? [];
     this.#committing = undefined;
@@ -453,8 +471,6 @@ export class LmdbStore implements Store, LogReader {
     };
     this.#retrying = this.#options.clock.setTimer(retryMs, () => this.#retryNow());
   }
-
-  #retryNow: () => void = () => {};
 
   /** LMDB may refuse everything after a write error until its file is opened anew. */
   async #retry(batch: Batch, encoded: EncodedBatch): Promise<void> {

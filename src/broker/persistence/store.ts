@@ -109,7 +109,7 @@ export interface Store {
   deleteSubscription(clientIdentifier: string, requestedFilter: string): void;
   /**
    * Its `position` is set. All Sessions that wait for a message have the same object as `message`: that is how the store knows to keep it
-   * once.
+   * once. When the last that waited has it, its payload may be gone with the store's record; nobody needs it any more.
    */
   putDelivery(clientIdentifier: string, delivery: Delivery): void;
   /** The delivery moved on: it has an identifier, or waits for the next acknowledgement. */
