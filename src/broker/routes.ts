@@ -136,6 +136,7 @@ export class Routes {
   }
 
   remove(subscription: Subscription): void {
+    subscription.isEnded = true;
     this.#subscriptions--;
     if (subscription.shareName === '') {
       this.#trie.remove(subscription.topicFilter, subscription);

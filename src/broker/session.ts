@@ -41,8 +41,8 @@ export class Session {
   readonly queue = new DeliveryQueue();
   /** A will that waits for its delay. */
   pendingWill: PendingWill | undefined = undefined;
-  /** Retained messages still to be sent for subscriptions just made. */
-  replays: RetainedReplay[] | undefined = undefined;
+  /** Retained messages still to be sent, one after the other, for subscriptions just made: at most one replay for each. */
+  replays: Map<Subscription, RetainedReplay> | undefined = undefined;
   /** Milliseconds since the epoch at which an absent Session ends; 0 while it is connected or if it never does. */
   expiresAt = 0;
   /** Payload bytes of QoS 2 messages in `inbound`. */
@@ -231,9 +231,18 @@ export class Session {
 
   /** Starts (or queues) the sending of retained messages. */
   startReplay(replay: RetainedReplay): void {
-    this.replays ??= [];
-    this.replays.push(replay);
-    if (this.replays.length === 1) this.#replay();
+    if (replay.subscription.isEnded) return;
+    this.replays ??= new Map();
+    this.replays.set(replay.subscription, replay);
+    if (this.replays.size === 1) this.#replay();
+  }
+
+  /**
+   * The subscription is gone, or another stands in its place: what was still to be sent for it is not. [MQTT-3.10.4-2]
+   * @returns whether there was something
+   */
+  stopReplay(subscription: Subscription): boolean {
+    return this.replays?.delete(subscription) ?? false;
   }
 
   /** Whether a retained message may be offered now without being queued behind many others. */
@@ -243,11 +252,11 @@ export class Session {
 
   #replay(): void {
     while (this.replays !== undefined) {
-      const replay = this.replays[0];
+      const replay = this.replays.values().next().value;
       if (replay === undefined) {
         this.replays = undefined;
       } else if (replay.advance(this)) {
-        this.replays.shift();
+        this.replays.delete(replay.subscription);
       } else {
         return;
       }

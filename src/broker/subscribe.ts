@@ -60,6 +60,7 @@ export function handleUnsubscribe(connection: Connection, packet: UnsubscribePac
     if (isRefused) return ReasonCode.implementationSpecificError;
     session.subscriptions.delete(topicFilter);
     context.routes.remove(subscription);
+    session.stopReplay(subscription);
     session.store?.deleteSubscription(session.clientIdentifier, topicFilter);
     const { onUnsubscribe } = context.hooks;
     if (onUnsubscribe !== undefined)
@@ -98,7 +99,7 @@ function answerSubscribe(connection: Connection, packet: SubscribePacket, examin
   if (session.connection !== connection) return;
   const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
   const staged = context.store?.stagedCount;
-  const replays: RetainedReplay[] = [];
+  const replays = new Map<Subscription, RetainedReplay>();
   const reasonCodes: ReasonCode[] = [];
   for (const one of examined) {
     const reasonCode = isFailure(one.verdict) ? one.verdict : subscribe(connection, one, identifier, replays);
@@ -110,7 +111,7 @@ function answerSubscribe(connection: Connection, packet: SubscribePacket, examin
   whenStored(connection, staged, () => {
     if (context.logsPackets) context.log.write('debug', `Sending SUBACK to ${connection.name}`);
     connection.send({ type: PacketType.SUBACK, packetIdentifier, reasonCodes, properties: undefined });
-    for (const replay of replays) session.startReplay(replay);
+    for (const replay of replays.values()) session.startReplay(replay);
   });
 }
 
@@ -122,7 +123,12 @@ function whenStored(connection: Connection, staged: number | undefined, say: () 
 }
 
 /** Makes or replaces one subscription [MQTT-3.8.4-3] and notes the retained messages it is to be sent. */
-function subscribe(connection: Connection, one: Examined, identifier: number, replays: RetainedReplay[]): ReasonCode {
+function subscribe(
+  connection: Connection,
+  one: Examined,
+  identifier: number,
+  replays: Map<Subscription, RetainedReplay>,
+): ReasonCode {
   const { context, listener } = connection;
   const session = connection.session as Session;
   const { request } = one;
@@ -146,7 +152,12 @@ function subscribe(connection: Connection, one: Examined, identifier: number, re
     identifier,
   );
   context.routes.add(subscription);
-  if (former !== undefined) context.routes.remove(former);
+  let isOwedRetained = false;
+  if (former !== undefined) {
+    context.routes.remove(former);
+    // What was not sent for the former yet is begun anew, so that a client that asks again and again fills no memory.
+    isOwedRetained = session.stopReplay(former) || replays.delete(former);
+  }
   session.subscriptions.set(request.topicFilter, subscription);
   session.store?.putSubscription(session.clientIdentifier, {
     requestedFilter: request.topicFilter,
@@ -162,8 +173,9 @@ function subscribe(connection: Connection, one: Examined, identifier: number, re
     watch(context.log, onSubscribe.call(context.hooks, session.identity, request.topicFilter, qos));
   }
   // Shared Subscriptions get no retained messages. [MQTT 5.0 §4.8.2]
-  const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && former === undefined);
-  if (wantsRetained && one.shareName === '') replays.push(new RetainedReplay(context, subscription));
+  const wantsRetained =
+    isOwedRetained || request.retainHandling === 0 || (request.retainHandling === 1 && former === undefined);
+  if (wantsRetained && one.shareName === '') replays.set(subscription, new RetainedReplay(context, subscription));
   return qos;
 }
 

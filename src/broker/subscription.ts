@@ -13,6 +13,8 @@ export class Subscription {
   readonly retainAsPublished: boolean;
   /** 0 if the client gave none. */
   readonly identifier: number;
+  /** It was taken away, or another one replaced it. */
+  isEnded = false;
 
   constructor(
     session: Session,
