@@ -192,7 +192,7 @@ export const counterRows: Readonly<Record<CounterName, CounterRow>> = {
   ),
   storeInTrouble: gauge(
     'clearwing/store/in_trouble',
-    '1 while the store cannot keep what it is given and new work for it is refused, otherwise 0.',
+    'Is 1 while the store cannot keep what it is given and new work for it is refused, otherwise 0.',
   ),
   clientsMaximum: gauge('clients/maximum', 'The largest number of clients connected at the same time.'),
   clientsConnected: gauge('clients/connected', 'Clients that are connected.'),
