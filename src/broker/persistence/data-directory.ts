@@ -5,7 +5,7 @@
  *     data.mdb    the records
  *     lock        see directory-lock.ts
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StorageError } from '../../protocol/errors.ts';
 import { DataFileFault, type DataFileState, examineDataFile } from './data-file.ts';
@@ -89,10 +89,34 @@ export function markComplete(directory: string): void {
   }
 }
 
+/** LMDB gives the system's numbers. */
+const codeByNumber: Readonly<Record<number, string>> = {
+  5: 'EIO',
+  13: 'EACCES',
+  27: 'EFBIG',
+  28: 'ENOSPC',
+  30: 'EROFS',
+};
+
+/** Bytes left below which a write that was cut short is taken for a full disk. */
+const scarceBytes = 1024 * 1024;
+
+/** Why a store could not be written. LMDB calls it an input/output error if the disk took only a part of what it was given. */
+export function writeFailureText(directory: string, error: unknown): string {
+  if (textOf(error) !== textOf({ code: 'EIO' })) return textOf(error);
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    if (bavail * bsize < scarceBytes) return textOf({ code: 'ENOSPC' });
+  } catch {
+    // The error itself says enough.
+  }
+  return `${textOf(error)}, or takes no more`;
+}
+
 /** The system's words for an error, without the call that failed. */
 export function textOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  switch (code) {
+  const { code, message } = error as { readonly code?: string | number; readonly message?: string };
+  switch (typeof code === 'number' ? (codeByNumber[code] ?? code) : code) {
     case 'ENOSPC':
       return 'no space left on the disk';
     case 'EDQUOT':

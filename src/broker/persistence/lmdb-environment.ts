@@ -52,6 +52,8 @@ export class LmdbEnvironment {
       keyEncoding: 'binary',
       maxDbs: databaseNames.length,
       overlappingSync: !isSyncedByCommit,
+      // It would make a promise for each turn that nobody can catch, which ends the process when a commit fails. `batch` does without.
+      eventTurnBatching: false,
     });
     try {
       const databases = Object.fromEntries(

@@ -14,7 +14,15 @@ import { StorageError } from '../../protocol/errors.ts';
 import type { Delivery } from '../delivery.ts';
 import type { Log } from '../log.ts';
 import { type Message, withOwnPayload } from '../message.ts';
-import { examineDirectory, formatVersion, makeDirectory, markComplete, textOf, whatToDo } from './data-directory.ts';
+import {
+  examineDirectory,
+  formatVersion,
+  makeDirectory,
+  markComplete,
+  textOf,
+  whatToDo,
+  writeFailureText,
+} from './data-directory.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { messageKey } from './keys.ts';
 import { Batch, BatchEncoder, type EncodedBatch } from './lmdb-batch.ts';
@@ -49,8 +57,9 @@ const behindBytes = 64 * 1024 * 1024;
 /** With durability `none`: how long changes are gathered, and how much of them at most. */
 const gatherMs = 1000;
 const gatherBytesMax = 8 * 1024 * 1024;
-/** A commit that failed is tried again after this long. */
-const retryMs = 1000;
+/** A commit that failed is tried again after this long at first, then after twice as long each time, up to the other. */
+const retryMsMin = 1000;
+const retryMsMax = 8000;
 /** Messages whose payload stays in memory for now, however small they are. */
 const cachedMessagesMax = 65_536;
 /** Key of the one record of `meta`. */
@@ -125,7 +134,7 @@ async function writeFormat(environment: LmdbEnvironment, directory: string): Pro
     await environment.write({ databases: ['meta'], keys: [formatKey], values: [value] });
     await environment.sync();
   } catch (error) {
-    throw new StorageError(`${directory}: the store cannot be written: ${textOf(error)}.`, error);
+    throw new StorageError(`${directory}: the store cannot be written: ${writeFailureText(directory, error)}.`, error);
   }
 }
 
@@ -153,6 +162,7 @@ export class LmdbStore implements Store, LogReader {
   #isScheduled = false;
   #gathering: TimerHandle | undefined = undefined;
   #retrying: TimerHandle | undefined = undefined;
+  #retryMs = retryMsMin;
   /** Tries the commit that failed again at once. */
   #retryNow: () => void = () => {};
   #isClosing = false;
@@ -434,6 +444,7 @@ export class LmdbStore implements Store, LogReader {
   #committed(batch: Batch): void {
     if (this.#failure !== undefined) {
       this.#failure = undefined;
+      this.#retryMs = retryMsMin;
       this.#tellTrouble();
     }
     this.commitCount++;
@@ -460,7 +471,7 @@ export class LmdbStore implements Store, LogReader {
 
   #failed(batch: Batch, encoded: EncodedBatch, error: unknown): void {
     const isNew = this.#failure === undefined;
-    this.#failure = `${this.#options.directory} cannot be written: ${textOf(error)}`;
+    this.#failure = `${this.#options.directory} cannot be written: ${writeFailureText(this.#options.directory, error)}`;
     if (isNew) this.#tellTrouble();
     for (const resolve of this.#syncing.splice(0)) resolve();
     if (this.#isClosed) return;
@@ -469,7 +480,8 @@ export class LmdbStore implements Store, LogReader {
       this.#retrying = undefined;
       this.#retry(batch, encoded);
     };
-    this.#retrying = this.#options.clock.setTimer(retryMs, () => this.#retryNow());
+    this.#retrying = this.#options.clock.setTimer(this.#retryMs, () => this.#retryNow());
+    this.#retryMs = Math.min(2 * this.#retryMs, retryMsMax);
   }
 
   /** LMDB may refuse everything after a write error until its file is opened anew. */
