@@ -1,15 +1,23 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../support/broker-process.ts';
 import { repositoryDirectory } from '../support/paths.ts';
 import { start } from '../support/run.ts';
 
 const startScript = join(repositoryDirectory, 'scripts', 'start.mjs');
 
-/** Started from another directory, so that nothing depends on where. */
-const startBroker = (...args: string[]) => start(process.execPath, [startScript, ...args], { directory: tmpdir() });
+function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'clearwing-start-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Started from a directory of its own, so that nothing depends on where, and each has its own store. */
+const startBroker = (...args: string[]) =>
+  start(process.execPath, [startScript, ...args], { directory: temporaryDirectory() });
 
 /** Sends a CONNECT of MQTT 3.1.1 and gives what comes back first. */
 function connectTo(host: string, port: number): Promise<string> {
@@ -37,6 +45,14 @@ describe('npm start', () => {
     },
   );
 
+  it('keeps its data in the directory it was started from', async () => {
+    const directory = temporaryDirectory();
+    const broker = start(process.execPath, [startScript, '-p', String(await freePort())], { directory });
+    await broker.waitForOutput(/ running$/m);
+    expect(existsSync(join(directory, 'data', 'clearwing.db', 'data.mdb'))).toBe(true);
+    expect((await broker.stop()).status).toBe(0);
+  });
+
   it('ends with status 0 also when Ctrl-C arrives twice: from the terminal, and passed on by npm', async () => {
     const broker = startBroker('-p', String(await freePort()));
     await broker.waitForOutput(/ running$/m);
@@ -47,7 +63,9 @@ describe('npm start', () => {
 
   it('ends when npm is told to end', async () => {
     const port = await freePort();
-    const npm = start('npm', ['start', '--', '-p', String(port)], { directory: repositoryDirectory });
+    const npm = start('npm', ['start', '--', '-p', String(port), '--data', temporaryDirectory()], {
+      directory: repositoryDirectory,
+    });
     await npm.waitForOutput(/ running$/m);
     expect(await connectTo('127.0.0.1', port)).toBe('20020000');
     const { status, stdout } = await npm.stop('SIGTERM');

@@ -20,9 +20,10 @@ const formatPattern = /^clearwing store, format (\d+)\n/;
 export const whatToDo =
   'Restore the directory from a copy, or move it away: the broker then starts without what it had kept.';
 
-/** Makes the directory. @throws {StorageError} */
+/** Makes the directory, which is the business of its user alone. @throws {StorageError} */
 export function makeDirectory(directory: string): void {
   try {
+    mkdirSync(dirname(directory), { recursive: true });
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new StorageError(`${directory} cannot be made: ${textOf(error)}.`, error);

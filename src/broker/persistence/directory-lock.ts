@@ -34,7 +34,7 @@ export class DirectoryLock {
     if (typeof server !== 'string') return new DirectoryLock(server);
     throw new StorageError(
       server === 'taken'
-        ? `${directory} is in use by another broker. Stop that one, or give this one a persistence_location of its own.`
+        ? `${directory} is in use by another broker. Stop that one, or give this one a directory of its own (persistence_location, or --data).`
         : `${directory} cannot be locked, so two brokers could write to it. Use a directory of a local file system.`,
     );
   }

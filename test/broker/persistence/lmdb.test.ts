@@ -214,7 +214,7 @@ describe('a store that cannot be opened', () => {
     const directory = temporaryDirectory();
     const store = await openStore(directory);
     expect(await refusal(directory)).toBe(
-      `${directory} is in use by another broker. Stop that one, or give this one a persistence_location of its own.`,
+      `${directory} is in use by another broker. Stop that one, or give this one a directory of its own (persistence_location, or --data).`,
     );
     await store.close();
     expect(await refusal(directory)).toBeUndefined();
