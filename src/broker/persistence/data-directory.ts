@@ -127,6 +127,7 @@ export function textOf(error: unknown): string {
       return 'permission denied';
     case 'EROFS':
       return 'the file system is read-only';
+    case 'EEXIST':
     case 'ENOTDIR':
       return 'a part of the path is no directory';
     case 'EFBIG':
