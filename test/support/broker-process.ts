@@ -195,14 +195,22 @@ async function startOnce(options: BrokerProcessOptions): Promise<BrokerProcess |
     signal: (name) => child.kill(name),
     ended: child.finished.then((result) => result.status),
     residentBytes: () => residentBytes(child.pid),
-    stop: (signal) => stop(child, directory, signal),
+    stop: (signal) => stop(program, child, directory, signal),
   };
 }
 
-async function stop(child: RunningCommand, directory: string, signal: NodeJS.Signals = 'SIGTERM') {
+async function stop(
+  program: BrokerProgram,
+  child: RunningCommand,
+  directory: string,
+  signal: NodeJS.Signals = 'SIGTERM',
+) {
+  // mosquitto 2.0.11 forgets a signal that comes between its line "running" and its main loop.
+  const again = program === 'mosquitto' ? setInterval(() => child.kill(signal), 500) : undefined;
   try {
     return (await child.stop(signal)).status;
   } finally {
+    clearInterval(again);
     rmSync(directory, { recursive: true, force: true });
   }
 }
