@@ -31,13 +31,27 @@ const table: Readonly<Record<string, Layer>> = {
     node: true,
     packages: [],
   },
+  capture: { layers: ['base'], node: false, packages: [] },
+  /** What only Node has: ciphers, and programs that capture. */
+  'capture/node': { layers: ['capture', 'base'], node: true, packages: [] },
+  /** Not codec: the two read packets independently, and tests hold them against each other. */
+  dissect: { layers: ['capture', 'payload', 'protocol', 'base'], node: false, packages: [] },
   broker: {
     layers: ['transport/node', 'exchange', 'codec', 'protocol', 'transport', 'base'],
     node: true,
     packages: ['lmdb'],
   },
   cli: {
-    layers: ['broker', 'client/node', 'transport/node', 'payload', ...protocolStack],
+    layers: [
+      'broker',
+      'client/node',
+      'transport/node',
+      'dissect',
+      'capture',
+      'capture/node',
+      'payload',
+      ...protocolStack,
+    ],
     node: true,
     packages: [],
   },

@@ -1,0 +1,59 @@
+/**
+ * Where the headers of a frame lie, and the few values that everything above needs. Offsets count from the beginning of `source.bytes`, which is
+ * the frame itself, or an IP datagram put together from fragments: then the link layer's offsets are still those of the frame.
+ * An offset of -1 says that there is no such header.
+ */
+import type { DataSource, Frame } from './frame.ts';
+
+/** A shape with every field set at once: one is made per frame. `decodeHeaders` in `decode-headers.ts` fills it. */
+export class FrameHeaders {
+  readonly frame: Frame;
+  /** Where the offsets from `ipOffset` on count. */
+  source: DataSource;
+  /** Ethernet header; -1 for other link types. */
+  ethernetOffset = -1;
+  /** Linux cooked header, version 1 or 2, or the four bytes of a loopback: which of them says the interface's link type. */
+  cookedOffset = -1;
+  /** First 802.1Q or 802.1ad tag's TCI; tags follow each other in steps of 4. */
+  vlanOffset = -1;
+  vlanCount = 0;
+  /** EtherType of what follows the tags; 0 if there is none. */
+  etherType = 0;
+  /** 4, 6, or 0 if there is no IP. */
+  ipVersion: 0 | 4 | 6 = 0;
+  ipOffset = -1;
+  /** Bytes, with options and without IPv6 extension headers. */
+  ipHeaderLength = 0;
+  /** End of the datagram: what lies behind is padding of the link layer. Never past the end of `source.bytes`. */
+  ipEnd = 0;
+  /** First IPv6 extension header; -1 if there is none. */
+  ipExtensionOffset = -1;
+  /** Protocol of the payload (IPv4's Protocol, or the last Next Header); -1 if none. */
+  ipProtocol = -1;
+  /** A fragment that completed no datagram: there is no transport header to look at. */
+  isFragment = false;
+  /** Numbers of the frames whose fragments make up `source`; undefined for a whole datagram. */
+  fragments: readonly number[] | undefined = undefined;
+  tcpOffset = -1;
+  udpOffset = -1;
+  sourcePort = 0;
+  destinationPort = 0;
+  /** Unsigned. */
+  sequence = 0;
+  acknowledgement = 0;
+  /** Twelve bits: FIN 1, SYN 2, RST 4, PSH 8, ACK 0x10, URG 0x20, ECE 0x40, CWR 0x80, AE 0x100, reserved. */
+  tcpFlags = 0;
+  /** As in the header, not scaled. */
+  window = 0;
+  /** Payload of TCP or UDP, in `source.bytes`. */
+  payloadOffset = 0;
+  /** Bytes of the payload that were captured. */
+  payloadLength = 0;
+  /** Bytes of the payload on the wire: more than `payloadLength` in a frame that was cut. */
+  wirePayloadLength = 0;
+
+  constructor(frame: Frame) {
+    this.frame = frame;
+    this.source = frame;
+  }
+}

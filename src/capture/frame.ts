@@ -1,0 +1,55 @@
+/** One frame of a capture, as the file or the wire gave it. */
+
+/** Bytes that field ranges refer to: a frame, or what was put together from several. */
+export interface DataSource {
+  readonly bytes: Uint8Array;
+  /** As over a hex dump: `Frame (84 bytes)`, `Reassembled TCP (2048 bytes)`. */
+  readonly name: string;
+}
+
+/** An interface of a pcapng section; a pcap file has one. */
+export interface CaptureInterface {
+  /** From 0, over all sections of the file. */
+  readonly index: number;
+  readonly linkType: number;
+  /** Largest number of bytes kept of a frame; 0 is unlimited. */
+  readonly snapLength: number;
+  readonly name: string | undefined;
+  readonly description: string | undefined;
+}
+
+export class Frame implements DataSource {
+  /** From 1, in the order of the capture. */
+  readonly number: number;
+  /** Whole seconds since the epoch. */
+  readonly seconds: number;
+  /** 0–999,999,999. */
+  readonly nanoseconds: number;
+  /** Bytes on the wire; `bytes` has fewer where the capture cut it. */
+  readonly length: number;
+  readonly bytes: Uint8Array;
+  readonly interface: CaptureInterface;
+  readonly comments: readonly string[] | undefined;
+
+  constructor(
+    number: number,
+    seconds: number,
+    nanoseconds: number,
+    length: number,
+    bytes: Uint8Array,
+    captureInterface: CaptureInterface,
+    comments: readonly string[] | undefined,
+  ) {
+    this.number = number;
+    this.seconds = seconds;
+    this.nanoseconds = nanoseconds;
+    this.length = length;
+    this.bytes = bytes;
+    this.interface = captureInterface;
+    this.comments = comments;
+  }
+
+  get name(): string {
+    return `Frame (${this.bytes.length} bytes)`;
+  }
+}

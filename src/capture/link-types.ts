@@ -1,0 +1,15 @@
+/** Link types that frames may have, by the numbers of https://www.tcpdump.org/linktypes.html. */
+export const linkTypes = {
+  /** Loopback with the address family in the byte order of the host. */
+  null: 0,
+  ethernet: 1,
+  /** Raw IP, as some systems number it. */
+  rawBsd: 12,
+  raw: 101,
+  /** Loopback with the address family in network byte order. */
+  loop: 108,
+  linuxCooked: 113,
+  ipv4: 228,
+  ipv6: 229,
+  linuxCooked2: 276,
+} as const;

@@ -1,0 +1,25 @@
+/** What makes layers of the bytes of a connection: MQTT itself, or what MQTT comes wrapped in. */
+import type { Direction } from '../capture/flow.ts';
+import type { Frame } from '../capture/frame.ts';
+import type { StreamChunk } from '../capture/stream-chunk.ts';
+import type { Layer } from './field-sink.ts';
+
+/** One per connection. Never throws, whatever the bytes. */
+export interface StreamDissector {
+  /**
+   * Takes the next bytes of a direction.
+   * @param frame - the frame in hand, to which what these bytes complete belongs
+   * @param layers - what they completed is added here, in order
+   */
+  receive(direction: Direction, chunk: StreamChunk, frame: Frame, layers: UpperLayer[]): void;
+  /** The direction has ended, by FIN or RST: what is not whole by now never will be. */
+  end(direction: Direction, frame: Frame, layers: UpperLayer[]): void;
+}
+
+/** A layer above TCP: it names itself in the columns, too. */
+export interface UpperLayer extends Layer {
+  /** As the Protocol column has it: `MQTT`. */
+  readonly columnProtocol: string;
+  /** Its part of the Info column: `Publish Ack (id=1)`. */
+  info(): string;
+}
