@@ -19,15 +19,21 @@ export interface BrokerDefinition {
 }
 
 /**
- * Both Mosquitto and Clearwing get this. Nothing waits on a disk or writes a log, no statistics interrupt, and at QoS 1 and 2
+ * Both Mosquitto and Clearwing get this. Nothing writes a log, no statistics interrupt, and at QoS 1 and 2
  * nothing may be dropped: queues have no limit (0). 20 messages in flight per client is the default of both. Each gets its own
  * default of `set_tcp_nodelay`, which for Mosquitto is the faster one, too (bench/README.md, "The brokers").
+ * @param store what there is to say about persistence besides that there is some; undefined for none: nothing waits on a disk
  */
-function sharedConfig(noDelay: boolean): string {
+function sharedConfig(noDelay: boolean, store: readonly string[] | undefined): string {
+  // Started by root, a broker becomes somebody who cannot write to a directory made for root.
+  const mayWrite = process.getuid?.() === 0 ? ['user root'] : [];
   return [
+    ...(store === undefined ? [] : mayWrite),
     'listener {port} 127.0.0.1',
     'allow_anonymous true',
-    'persistence false',
+    ...(store === undefined
+      ? ['persistence false']
+      : ['persistence true', 'persistence_location {directory}/', ...store]),
     'sys_interval 0',
     'log_type none',
     'connection_messages false',
@@ -44,25 +50,32 @@ const allProtocols: readonly Protocol[] = ['3.1.1', '5'];
 export function knownBrokers(repositoryDirectory: string): BrokerDefinition[] {
   const inBench = (name: string) => join(repositoryDirectory, 'bench', name);
   const mosquitto = findPeer('mosquitto');
-  const mosquittoDefinition = (name: string, noDelay: boolean): BrokerDefinition => ({
+  const mosquittoDefinition = (name: string, noDelay: boolean, store?: readonly string[]): BrokerDefinition => ({
     name,
     command: [mosquitto ?? 'mosquitto', '-c', '{config}'],
-    config: sharedConfig(noDelay),
+    config: sharedConfig(noDelay, store),
     protocols: allProtocols,
-    describe: () => `${mosquittoVersion(mosquitto)}${noDelay ? ', set_tcp_nodelay true' : ''}`,
+    describe: () =>
+      [mosquittoVersion(mosquitto), ...(noDelay ? ['set_tcp_nodelay true'] : []), ...said(store)].join(', '),
     missing: mosquitto === undefined ? 'mosquitto is not installed (Debian package mosquitto)' : undefined,
   });
+  const clearwingDefinition = (name: string, store?: readonly string[]): BrokerDefinition => ({
+    name,
+    command: [process.execPath, join(repositoryDirectory, 'dist', 'cli', 'main.js'), 'broker', '-c', '{config}'],
+    config: sharedConfig(true, store),
+    protocols: allProtocols,
+    describe: () => [`clearwing ${packageVersion(repositoryDirectory)}`, ...said(store)].join(', '),
+    missing: undefined,
+  });
   return [
-    {
-      name: 'clearwing',
-      command: [process.execPath, join(repositoryDirectory, 'dist', 'cli', 'main.js'), 'broker', '-c', '{config}'],
-      config: sharedConfig(true),
-      protocols: allProtocols,
-      describe: () => `clearwing ${packageVersion(repositoryDirectory)}`,
-      missing: undefined,
-    },
+    clearwingDefinition('clearwing'),
+    clearwingDefinition('clearwing-strict', ['durability strict']),
+    clearwingDefinition('clearwing-relaxed', ['durability relaxed']),
+    clearwingDefinition('clearwing-none', ['durability none']),
     mosquittoDefinition('mosquitto', false),
     mosquittoDefinition('mosquitto-nodelay', true),
+    mosquittoDefinition('mosquitto-persistent', false, []),
+    mosquittoDefinition('mosquitto-autosave', false, ['autosave_on_changes true', 'autosave_interval 1']),
     {
       name: 'aedes',
       command: [process.execPath, inBench('aedes-server.mjs'), '{port}'],
@@ -83,7 +96,22 @@ export function knownBrokers(repositoryDirectory: string): BrokerDefinition[] {
 }
 
 /** Those measured when nobody says which. */
-export const defaultBrokerNames: readonly string[] = ['clearwing', 'mosquitto', 'aedes'];
+export const defaultBrokerNames = {
+  /** Where Sessions end with their connections. */
+  clean: ['clearwing', 'mosquitto', 'aedes'],
+  /** Where they do not, beside the others. */
+  durable: ['clearwing', 'clearwing-strict', 'mosquitto-persistent', 'mosquitto-autosave'],
+  /** Where they do not, with `--durable`. */
+  onlyDurable: [
+    ...['clearwing', 'clearwing-strict', 'clearwing-relaxed', 'clearwing-none'],
+    ...['mosquitto-persistent', 'mosquitto-autosave'],
+  ],
+} as const;
+
+/** What a report says of a broker with a store. */
+function said(store: readonly string[] | undefined): readonly string[] {
+  return store === undefined ? [] : ['persistence true', ...store];
+}
 
 /** A broker of the user's: it must listen on `{port}` of 127.0.0.1 and let anybody in. */
 export function commandBroker(name: string, command: readonly string[]): BrokerDefinition {

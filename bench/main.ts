@@ -1,8 +1,10 @@
 /** Runs a benchmark: every case against every broker, in rounds, so that a change of the machine's mood meets all of them. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BrokerDefinition } from './brokers.ts';
+import { measureSyncRate } from './disk.ts';
 import { describeMachine } from './machine.ts';
-import { type BenchmarkOptions, readOptions, UsageError, usage } from './options.ts';
+import { type BenchmarkOptions, type CaseGroup, readOptions, UsageError, usage } from './options.ts';
 import { type Case, faultsOf, type Outcome } from './outcomes.ts';
 import { formatReport, formatRun, type Report, reportData } from './report.ts';
 import { runCase } from './run-case.ts';
@@ -18,6 +20,8 @@ export interface MainOptions {
 }
 
 const usageStatus = 2;
+/** How long the disk is measured in each round. */
+const syncSeconds = 0.5;
 
 /**
  * Returns the exit status: 0 if every broker did in every run what its QoS promises, 1 if one did not, 2 for a wrong command
@@ -42,12 +46,13 @@ export async function main({ args, repositoryDirectory, generatorPath, commandLi
   const report: Report = {
     machine: describeMachine(repositoryDirectory),
     options,
-    brokers: options.brokers.map((broker) => ({ name: broker.name, description: broker.describe() })),
+    brokers: brokersOf(options).map((broker) => ({ name: broker.name, description: broker.describe() })),
     outcomes,
+    syncRates: [],
     leftOut: [...options.leftOut, ...leftOut],
   };
   try {
-    await measure(options, outcomes, generatorPath, interruption.signal);
+    await measure(report, generatorPath, interruption.signal);
   } finally {
     interruption.stopListening();
   }
@@ -67,36 +72,52 @@ export async function main({ args, repositoryDirectory, generatorPath, commandLi
 }
 
 /** All cases with all brokers that can take them; nothing has run yet. */
-function plan({ flows, qos, topics, brokers, protocol }: BenchmarkOptions) {
-  const cases: Case[] = flows.flatMap((flow) =>
-    topics.flatMap((count) => qos.map((level) => ({ flow, qos: level, topics: count }))),
+function plan({ groups, protocol }: BenchmarkOptions): { readonly outcomes: Outcome[]; readonly leftOut: string[] } {
+  const outcomes = groups.flatMap((group) =>
+    casesOf(group).flatMap((each) =>
+      group.brokers
+        .filter((broker) => broker.protocols.includes(protocol))
+        .map((broker): Outcome => ({ case: each, broker: broker.name, runs: [] })),
+    ),
   );
-  const able = brokers.filter((broker) => broker.protocols.includes(protocol));
-  return {
-    outcomes: cases.flatMap((each) => able.map((broker): Outcome => ({ case: each, broker: broker.name, runs: [] }))),
-    leftOut: brokers
-      .filter((broker) => !able.includes(broker))
-      .map((broker) => `${broker.name} was left out: it does not speak MQTT ${protocol}.`),
-  };
+  const unable = groups
+    .flatMap(({ brokers }) => brokers.filter((broker) => !broker.protocols.includes(protocol)))
+    .map((broker) => `${broker.name} was left out: it does not speak MQTT ${protocol}.`);
+  return { outcomes, leftOut: [...new Set(unable)] };
 }
 
+function casesOf({ flows, topics, qos, isDurable }: CaseGroup): Case[] {
+  return flows.flatMap((flow) =>
+    topics.flatMap((count) => qos.map((level) => ({ flow, qos: level, topics: count, isDurable }))),
+  );
+}
+
+/** Each once, though more than one table may have it. */
+function brokersOf({ groups }: BenchmarkOptions): BrokerDefinition[] {
+  const byName = new Map(groups.flatMap(({ brokers }) => brokers.map((broker) => [broker.name, broker])));
+  return [...byName.values()];
+}
+
+/** Adds to `outcomes` and `syncRates`. */
 async function measure(
-  options: BenchmarkOptions,
-  outcomes: readonly Outcome[],
+  { options, outcomes, syncRates }: Report,
   generatorPath: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { payloadBytes, protocol, seconds, warmUpSeconds, publishWindow, deliveryWindow, cores } = options;
+  const { payloadBytes, protocol, seconds, warmUpSeconds, publishWindow, deliveryWindow, cores, directory } = options;
+  const brokers = brokersOf(options);
+  const waitsForDisk = outcomes.some((outcome) => outcome.case.isDurable);
   for (let round = 1; round <= options.rounds; round++) {
+    if (waitsForDisk) syncRates.push(measureSyncRate(directory, syncSeconds));
     for (const outcome of outcomes) {
-      const { flow, qos, topics } = outcome.case;
-      const broker = options.brokers.find((each) => each.name === outcome.broker)!;
+      const { flow, qos, topics, isDurable } = outcome.case;
+      const broker = brokers.find((each) => each.name === outcome.broker)!;
       const load = {
-        ...{ flow, qos, topics, payloadBytes, protocol },
+        ...{ flow, qos, topics, isDurable, payloadBytes, protocol },
         ...{ seconds, warmUpSeconds, publishWindow, deliveryWindow: deliveryWindow(qos) },
       };
       try {
-        outcome.runs.push(await runCase({ broker, load, cores, generatorPath, signal }));
+        outcome.runs.push(await runCase({ broker, load, cores, directory, generatorPath, signal }));
       } catch (error) {
         if (signal.aborted) return;
         outcome.runs.push({ error: (error as Error).message });

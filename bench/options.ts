@@ -1,5 +1,6 @@
 /** The command line of the benchmark. */
 import { accessSync, constants } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BrokerDefinition, commandBroker, defaultBrokerNames, knownBrokers } from './brokers.ts';
@@ -7,12 +8,19 @@ import { type Cores, chooseCores } from './cores.ts';
 import { type Flow, parseFlow, topicsMax } from './flow.ts';
 import { type Protocol, payloadBytesMax, payloadHeadBytes, type QoS } from './generator/wire.ts';
 
-export interface BenchmarkOptions {
+/** Cases that are measured with the same brokers: every flow with every QoS and number of topics. A table of its own. */
+export interface CaseGroup {
+  /** Whether the subscribers' Sessions outlive their connections. */
+  readonly isDurable: boolean;
   readonly brokers: readonly BrokerDefinition[];
   readonly flows: readonly Flow[];
   readonly qos: readonly QoS[];
   /** Topics per publisher. */
   readonly topics: readonly number[];
+}
+
+export interface BenchmarkOptions {
+  readonly groups: readonly CaseGroup[];
   readonly payloadBytes: number;
   readonly protocol: Protocol;
   readonly seconds: number;
@@ -22,6 +30,8 @@ export interface BenchmarkOptions {
   /** Deliveries under way at once. */
   readonly deliveryWindow: (qos: QoS) => number;
   readonly cores: Cores | undefined;
+  /** Where brokers have their files. */
+  readonly directory: string;
   readonly jsonPath: string | undefined;
   readonly writesResults: boolean;
   /** Brokers that nobody asked for by name and that cannot be measured here: why. */
@@ -37,12 +47,15 @@ export const usage = `Usage: npm run bench -- [options]
 
 Drives MQTT brokers one after the other with the same load and prints what they carry.
 
-  --brokers NAMES      which to measure, in this order (default ${defaultBrokerNames.join(',')};
-                       also mosquitto-nodelay and probe)
+  --durable            subscribers with persistent sessions only: what a store costs
+  --brokers NAMES      which to measure, in this order (default ${defaultBrokerNames.clean.join(',')};
+                       also mosquitto-nodelay and probe), or with --durable
+                       (default ${defaultBrokerNames.onlyDurable.slice(0, 3).join(',')},
+                       ${defaultBrokerNames.onlyDurable.slice(3).join(',')})
   --broker NAME=COMMAND
                        one more: a command that listens on {port} of 127.0.0.1; may be given again
-  --flows LIST         publishers-subscribers (default 1-1,1-100,50-1,50-50)
-  --qos LIST           (default 0,1,2)
+  --flows LIST         publishers-subscribers (default 1-1,1-100,50-1,50-50; with --durable 1-1,50-50)
+  --qos LIST           (default 0,1,2; with --durable 1,2)
   --topics LIST        topics of each publisher, which take turns, 1 to ${topicsMax} (default 1)
   --payload BYTES      ${payloadHeadBytes} to ${payloadBytesMax} (default 64)
   --protocol VERSION   3.1.1 or 5 (default 3.1.1)
@@ -55,13 +68,18 @@ Drives MQTT brokers one after the other with the same load and prints what they 
                        2000 at QoS 1 and 2)
   --cores BROKER:GENERATOR
                        a core for each side, or none (default: the first two, where there is taskset)
+  --directory DIRECTORY
+                       where brokers keep their data (default the system's for temporary files)
   --quick              1 round, 0.5 s after 0.5 s; other options go before
   --json FILE          writes every run to a file
   --write-results      writes bench/RESULTS.md
   --help
+
+Without --durable and what chooses cases or brokers, some durable cases are measured, too.
 `;
 
 const optionTypes = {
+  durable: { type: 'boolean' },
   brokers: { type: 'string' },
   broker: { type: 'string', multiple: true },
   flows: { type: 'string' },
@@ -75,6 +93,7 @@ const optionTypes = {
   'publish-window': { type: 'string' },
   window: { type: 'string' },
   cores: { type: 'string' },
+  directory: { type: 'string' },
   quick: { type: 'boolean' },
   json: { type: 'string' },
   'write-results': { type: 'boolean' },
@@ -97,12 +116,7 @@ export function readOptions(args: readonly string[], repositoryDirectory: string
   if (values.help === true) return 'help';
   const isQuick = values.quick === true;
   return {
-    ...chooseBrokers(values.brokers, values.broker ?? [], repositoryDirectory),
-    flows: unique(
-      list('--flows', values.flows ?? '1-1,1-100,50-1,50-50').map((text) => orUsageError(() => parseFlow(text))),
-    ),
-    qos: list('--qos', values.qos ?? '0,1,2').map((text) => integer('--qos', text, 0, 2) as QoS),
-    topics: list('--topics', values.topics ?? '1').map((text) => integer('--topics', text, 1, topicsMax)),
+    ...chooseCases(values, repositoryDirectory),
     payloadBytes: integer('--payload', values.payload ?? '64', payloadHeadBytes, payloadBytesMax),
     protocol: readProtocol(values.protocol ?? '3.1.1'),
     seconds: number('--seconds', values.seconds ?? (isQuick ? '0.5' : '2'), 0.1, 3600),
@@ -111,7 +125,8 @@ export function readOptions(args: readonly string[], repositoryDirectory: string
     publishWindow: integer('--publish-window', values['publish-window'] ?? '20', 1, 65_535),
     deliveryWindow: chooseWindow(values.window),
     cores: orUsageError(() => chooseCores(values.cores)),
-    jsonPath: values.json === undefined ? undefined : writablePath('--json', values.json),
+    directory: values.directory === undefined ? tmpdir() : writable('--directory', resolve(values.directory)),
+    jsonPath: values.json === undefined ? undefined : writable('--json', dirname(resolve(values.json)), values.json),
     writesResults: values['write-results'] === true,
   };
 }
@@ -120,13 +135,48 @@ function parse(args: readonly string[]) {
   return parseArgs({ args: [...args], options: optionTypes, strict: true, allowPositionals: false });
 }
 
+type Given = ReturnType<typeof parse>['values'];
+
+/** One table or, where nothing is said about cases or brokers, two. */
+function chooseCases(given: Given, repositoryDirectory: string): Pick<BenchmarkOptions, 'groups' | 'leftOut'> {
+  const isDurable = given.durable === true;
+  const { clean, durable, onlyDurable } = defaultBrokerNames;
+  const chosen = chooseGroup(given, isDurable, isDurable ? onlyDurable : clean, repositoryDirectory);
+  const isChosen = [given.brokers, given.broker, given.flows, given.qos, given.topics].some((one) => one !== undefined);
+  const groups = isDurable || isChosen ? [chosen] : [chosen, chooseGroup({}, true, durable, repositoryDirectory)];
+  return {
+    groups: groups.map(({ group }) => group),
+    leftOut: [...new Set(groups.flatMap(({ leftOut }) => leftOut))],
+  };
+}
+
+function chooseGroup(
+  given: Partial<Given>,
+  isDurable: boolean,
+  brokerNames: readonly string[],
+  repositoryDirectory: string,
+): { readonly group: CaseGroup; readonly leftOut: readonly string[] } {
+  const { brokers, leftOut } = chooseBrokers(given.brokers, brokerNames, given.broker ?? [], repositoryDirectory);
+  const flows = list('--flows', given.flows ?? (isDurable ? '1-1,50-50' : '1-1,1-100,50-1,50-50'));
+  const qos = list('--qos', given.qos ?? (isDurable ? '1,2' : '0,1,2'));
+  const group = {
+    isDurable,
+    brokers,
+    flows: unique(flows.map((text) => orUsageError(() => parseFlow(text)))),
+    qos: qos.map((text) => integer('--qos', text, 0, 2) as QoS),
+    topics: list('--topics', given.topics ?? '1').map((text) => integer('--topics', text, 1, topicsMax)),
+  };
+  return { group, leftOut };
+}
+
 function chooseBrokers(
   names: string | undefined,
+  defaultNames: readonly string[],
   commands: readonly string[],
   repositoryDirectory: string,
-): Pick<BenchmarkOptions, 'brokers' | 'leftOut'> {
+): { readonly brokers: readonly BrokerDefinition[]; readonly leftOut: readonly string[] } {
   const known = knownBrokers(repositoryDirectory);
-  const chosen = list('--brokers', names ?? defaultBrokerNames.join(',')).map((name) => {
+  const chosen = list('--brokers', names ?? defaultNames.join(',')).map((name) => {
     const broker = known.find((candidate) => candidate.name === name);
     if (broker !== undefined) return broker;
     throw new UsageError(`--brokers names '${name}'; there are ${known.map((each) => each.name).join(', ')}`);
@@ -169,9 +219,9 @@ function readProtocol(text: string): Protocol {
 }
 
 /** Found out before the runs rather than after. */
-function writablePath(option: string, path: string): string {
+function writable(option: string, directory: string, path = directory): string {
   try {
-    accessSync(dirname(resolve(path)), constants.W_OK);
+    accessSync(directory, constants.W_OK);
   } catch (error) {
     throw new UsageError(`${option} cannot write ${path}: ${(error as Error).message}`);
   }

@@ -9,6 +9,8 @@ export interface Case {
   readonly qos: QoS;
   /** Topics per publisher. */
   readonly topics: number;
+  /** Whether the subscribers' Sessions outlive their connections. */
+  readonly isDurable: boolean;
 }
 
 export type Run = LoadResult | { readonly error: string };

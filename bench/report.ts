@@ -1,8 +1,9 @@
 /** Writes down what was measured: a table that reads well on a terminal and is Markdown at the same time. */
+import { isInMemory, recordBytes } from './disk.ts';
 import type { QoS } from './generator/wire.ts';
 import type { Machine } from './machine.ts';
-import type { BenchmarkOptions } from './options.ts';
-import { type Case, faultsOf, type Outcome, type Spread, type Summary, summarise } from './outcomes.ts';
+import type { BenchmarkOptions, CaseGroup } from './options.ts';
+import { faultsOf, type Outcome, type Spread, type Summary, spread, summarise } from './outcomes.ts';
 
 export interface Report {
   readonly machine: Machine;
@@ -11,6 +12,8 @@ export interface Report {
   readonly brokers: readonly { readonly name: string; readonly description: string }[];
   /** Case by case, each with all brokers. */
   readonly outcomes: readonly Outcome[];
+  /** Of each round: records per second that the disk takes with a sync after each. None where nothing waits for it. */
+  readonly syncRates: number[];
   /** What was not measured, and why. */
   readonly leftOut: readonly string[];
 }
@@ -24,14 +27,23 @@ export function formatReport(report: Report): string {
   return [
     ...describeRun(report),
     '',
-    ...formatTable(tableOf(report)),
+    ...report.options.groups.flatMap((group) => {
+      const table = formatTable(tableOf(report, group));
+      return report.options.groups.length === 1 ? table : [`${titleOf(group)}:`, '', ...table, ''];
+    }),
     '',
     ...notesOn(report).map((note) => `- ${note}`),
     '',
   ].join('\n');
 }
 
-function describeRun({ machine, options, brokers }: Report): string[] {
+function titleOf({ isDurable }: CaseGroup): string {
+  return isDurable
+    ? 'Subscribers with sessions that outlive their connections'
+    : 'Subscribers with sessions that end with their connections';
+}
+
+function describeRun({ machine, options, brokers, syncRates }: Report): string[] {
   const { cores } = options;
   const pinning =
     cores === undefined ? 'not pinned' : `broker on core ${cores.broker}, generator on ${cores.generator}`;
@@ -42,6 +54,18 @@ function describeRun({ machine, options, brokers }: Report): string[] {
     `- MQTT ${options.protocol}, ${options.payloadBytes} B payload; medians of ${options.rounds} × ${options.seconds} s after ` +
       `${options.warmUpSeconds} s; at most ${options.deliveryWindow(0)} deliveries under way at QoS 0, ` +
       `${options.deliveryWindow(1)} at QoS 1 and 2, where each publisher has ${options.publishWindow} messages unacknowledged`,
+    ...describeDisk(options.directory, spread(syncRates)),
+  ];
+}
+
+function describeDisk(directory: string, rate: Spread | undefined): string[] {
+  if (rate === undefined) return [];
+  const where = isInMemory(directory)
+    ? `${directory} is in memory, where a sync costs nothing`
+    : `Disk under ${directory}`;
+  return [
+    `- ${where}: ${count(rate.median)} appended records of ${recordBytes} B per second, each synced (fdatasync) before the ` +
+      `next (${count(rate.min)} … ${count(rate.max)})`,
   ];
 }
 
@@ -52,10 +76,10 @@ interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-function tableOf({ outcomes, options }: Report): Table {
-  const referenceName = referenceOf(options);
-  const ratioTitle = `× ${referenceName}`;
-  const hasTopics = options.topics.length > 1 || options.topics[0] !== 1;
+function tableOf(report: Report, group: CaseGroup): Table {
+  const outcomes = report.outcomes.filter((outcome) => outcome.case.isDurable === group.isDurable);
+  const [referenceName, ...furtherNames] = referencesOf(group);
+  const hasTopics = group.topics.length > 1 || group.topics[0] !== 1;
   const head = [
     'flow',
     ...(hasTopics ? ['topics'] : []),
@@ -63,9 +87,10 @@ function tableOf({ outcomes, options }: Report): Table {
     'broker',
     'deliveries/s',
     'lowest … highest',
-    ratioTitle,
+    `× ${referenceName}`,
+    ...furtherNames.map((name) => `× ${name}`),
     'per CPU-second',
-    ratioTitle,
+    `× ${referenceName}`,
     'broker CPU',
     'generator CPU',
     'others',
@@ -75,26 +100,32 @@ function tableOf({ outcomes, options }: Report): Table {
     'disordered',
   ];
   const rows = outcomes.map((outcome) => {
-    const reference = outcomes.find((other) => other.case === outcome.case && other.broker === referenceName);
-    const summary = summarise(outcome);
-    const base = reference === undefined ? undefined : summarise(reference);
+    const summaryOf = (name: string): Summary | undefined => {
+      const found = outcomes.find((other) => other.case === outcome.case && other.broker === name);
+      return found === undefined ? undefined : summarise(found);
+    };
     return [
       outcome.case.flow.name,
       ...(hasTopics ? [String(outcome.case.topics)] : []),
       String(outcome.case.qos),
       outcome.broker,
-      ...figuresOf(summary, base),
+      ...figuresOf(summarise(outcome), summaryOf(referenceName), furtherNames.map(summaryOf)),
     ];
   });
   return { head, words: new Set(['flow', 'broker']), rows };
 }
 
-function figuresOf(summary: Summary, base: Summary | undefined): string[] {
+function figuresOf(
+  summary: Summary,
+  base: Summary | undefined,
+  furtherBases: readonly (Summary | undefined)[],
+): string[] {
   const { rate, ratePerCpuSecond } = summary;
   return [
     count(rate?.median),
     rate === undefined ? none : `${count(rate.min)} … ${count(rate.max)}`,
     ratio(rate, base?.rate),
+    ...furtherBases.map((further) => ratio(rate, further?.rate)),
     count(ratePerCpuSecond?.median),
     ratio(ratePerCpuSecond, base?.ratePerCpuSecond),
     percent(summary.brokerCpu),
@@ -106,9 +137,15 @@ function figuresOf(summary: Summary, base: Summary | undefined): string[] {
   ];
 }
 
-/** What ratios are to: Mosquitto, or the first broker. */
-function referenceOf({ brokers }: BenchmarkOptions): string {
-  return (brokers.find((broker) => broker.name === 'mosquitto') ?? brokers[0]!).name;
+/**
+ * What ratios are to: Mosquitto, or the first broker; where there are stores, Mosquitto with one, which waits for nothing, Mosquitto
+ * that saves with each change, and Clearwing without a store.
+ */
+function referencesOf({ brokers, isDurable }: CaseGroup): readonly [string, ...string[]] {
+  const has = (name: string) => brokers.some((broker) => broker.name === name);
+  const preferred = isDurable ? ['mosquitto-persistent', 'mosquitto-autosave', 'clearwing'] : ['mosquitto'];
+  const [first = brokers[0]!.name, ...further] = preferred.filter(has);
+  return [first, ...further];
 }
 
 function notesOn({ outcomes, leftOut }: Report): string[] {
@@ -136,14 +173,15 @@ function notesOn({ outcomes, leftOut }: Report): string[] {
   ];
 }
 
-function nameOf({ broker, case: { flow, qos, topics } }: { readonly broker: string; readonly case: Case }): string {
-  return `${broker} ${flow.name} QoS ${qos}${topics === 1 ? '' : `, ${topics} topics`}`;
+function nameOf({ broker, case: { flow, qos, topics, isDurable } }: Outcome): string {
+  const more = [...(topics === 1 ? [] : [`${topics} topics`]), ...(isDurable ? ['persistent sessions'] : [])];
+  return [`${broker} ${flow.name} QoS ${qos}`, ...more].join(', ');
 }
 
 /** The line about one run, while more are to come. */
 export function formatRun(outcome: Outcome): string {
   const run = outcome.runs.at(-1)!;
-  const name = nameOf(outcome).padEnd(30);
+  const name = nameOf(outcome).padEnd(outcome.case.isDurable ? 58 : 30);
   if ('error' in run) return `${name} failed: ${run.error}`;
   const { total, seconds } = run;
   const cpu = (value: number | undefined) => percent(value === undefined ? undefined : value / seconds).padStart(5);
@@ -165,21 +203,28 @@ export function formatRun(outcome: Outcome): string {
 
 /** Everything, for programs. */
 export function reportData(report: Report): unknown {
-  const { machine, options, brokers, outcomes, leftOut } = report;
-  const { brokers: _brokers, deliveryWindow, flows, ...settings } = options;
+  const { machine, options, brokers, outcomes, syncRates, leftOut } = report;
+  const { deliveryWindow, groups, ...settings } = options;
   return {
     machine,
     settings: {
       ...settings,
       deliveryWindow: [0, 1, 2].map((qos) => deliveryWindow(qos as QoS)),
-      flows: flows.map((flow) => flow.name),
+      groups: groups.map((group) => ({
+        ...group,
+        flows: group.flows.map((flow) => flow.name),
+        brokers: group.brokers.map((broker) => broker.name),
+      })),
     },
     brokers,
+    /** Records per second, by round; none if nothing was durable. */
+    disk: { recordBytes, syncedRecordsPerSecond: syncRates, summary: spread(syncRates) },
     leftOut,
     outcomes: outcomes.map((outcome) => ({
       flow: outcome.case.flow.name,
       topics: outcome.case.topics,
       qos: outcome.case.qos,
+      isDurable: outcome.case.isDurable,
       broker: outcome.broker,
       summary: summarise(outcome),
       faults: faultsOf(outcome),

@@ -1,7 +1,6 @@
 /** One run: one broker, freshly started, under one load. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrokerDefinition } from './brokers.ts';
 import { type Cores, pinned } from './cores.ts';
@@ -16,6 +15,8 @@ export interface CaseOptions {
   readonly broker: BrokerDefinition;
   readonly load: CaseLoad;
   readonly cores: Cores | undefined;
+  /** Where the broker's own directory is made. */
+  readonly directory: string;
   /** The generator as a program for Node. */
   readonly generatorPath: string;
   /** Ends the run; everything it started is stopped. */
@@ -30,7 +31,7 @@ const overheadMs = 120_000;
 export async function runCase(options: CaseOptions): Promise<LoadResult> {
   const { broker, cores, signal } = options;
   signal.throwIfAborted();
-  const directory = mkdtempSync(join(tmpdir(), 'clearwing-bench-'));
+  const directory = mkdtempSync(join(options.directory, 'clearwing-bench-'));
   let started: StartedProcess | undefined;
   try {
     const port = await freePort();

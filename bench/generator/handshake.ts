@@ -20,6 +20,8 @@ export interface HandshakeOptions {
   /** What to subscribe to; undefined for a publisher. */
   readonly topicFilter: string | undefined;
   readonly qos: QoS;
+  /** Whether the Session outlives the connection. */
+  readonly isPersistent: boolean;
   readonly publishBytes: number;
   /** Called once if the connection fails, now or later. */
   readonly onFailure: (error: Error) => void;
@@ -38,7 +40,7 @@ export interface OpenLink {
  * @throws {LoadError} if the broker refuses or goes away; `onFailure` is called then, too
  */
 export function openLink(options: HandshakeOptions, onLink: (link: Link) => void): Promise<OpenLink> {
-  const { protocol, qos, topicFilter } = options;
+  const { protocol, qos, topicFilter, isPersistent } = options;
   return new Promise((resolve, reject) => {
     let receiveMaximum = 0;
     const receiver: PacketReceiver = {
@@ -64,7 +66,7 @@ export function openLink(options: HandshakeOptions, onLink: (link: Link) => void
       name: options.clientIdentifier,
       publishBytes: options.publishBytes,
       receiver,
-      onOpen: () => link.write(connectPacket(protocol, options.clientIdentifier)),
+      onOpen: () => link.write(connectPacket(protocol, options.clientIdentifier, isPersistent)),
       onDrain: options.onDrain,
       onFailure: (error) => {
         reject(error);

@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly protocol: Protocol;
   readonly flow: Flow;
   readonly qos: QoS;
+  /** Whether the subscribers' Sessions outlive their connections; publishers' never do. */
+  readonly isDurable: boolean;
   /** Topics of each publisher, which take turns; 1 to `topicsMax`. */
   readonly topics: number;
   /** `payloadHeadBytes` to `payloadBytesMax`. */
@@ -200,11 +202,12 @@ class Load {
   }
 
   #open(clientIdentifier: string, topicFilter: string | undefined, form: PublishForm, onDrain: () => void) {
-    const { host, port, protocol, qos } = this.#options;
+    const { host, port, protocol, qos, isDurable } = this.#options;
     const publishBytes = form.template.length;
+    const isPersistent = isDurable && topicFilter !== undefined;
     const onFailure = (error: Error) => this.#fail(error);
     return openLink(
-      { host, port, protocol, clientIdentifier, topicFilter, qos, publishBytes, onFailure, onDrain },
+      { host, port, protocol, clientIdentifier, topicFilter, qos, isPersistent, publishBytes, onFailure, onDrain },
       (link) => this.#links.push(link),
     );
   }

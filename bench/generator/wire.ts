@@ -24,6 +24,11 @@ export const firstByte = {
 /** DISCONNECT with no more to say; the same in both versions. */
 export const disconnectPacket: Uint8Array = Uint8Array.of(firstByte.disconnect, 0);
 
+/** A flag of CONNECT; in 3.1.1 it is Clean Session. */
+const cleanStart = 0x02;
+/** The property: 3600 seconds. */
+const sessionExpiryInterval = [17, 0, 0, 3600 >> 8, 3600 & 0xff];
+
 /**
  * Bytes of a payload that the generator uses; a smaller payload cannot be checked.
  *
@@ -78,20 +83,16 @@ export function publishForm(
   };
 }
 
-/** Keep alive is 0: a run is short, and a PINGREQ would only disturb it. The session is clean. */
-export function connectPacket(protocol: Protocol, clientIdentifier: string): Uint8Array {
+/**
+ * Keep alive is 0: a run is short, and a PINGREQ would only disturb it.
+ * @param isPersistent whether the Session outlives the connection, at MQTT 5 by an hour; otherwise it is clean
+ */
+export function connectPacket(protocol: Protocol, clientIdentifier: string, isPersistent: boolean): Uint8Array {
   const version = protocol === '5' ? 5 : 4;
-  const cleanStart = 0x02;
-  const properties = protocol === '5' ? [0] : [];
-  return packet(firstByte.connect, [
-    ...text('MQTT'),
-    version,
-    cleanStart,
-    0,
-    0,
-    ...properties,
-    ...text(clientIdentifier),
-  ]);
+  const flags = isPersistent ? 0 : cleanStart;
+  const expiry = isPersistent ? sessionExpiryInterval : [];
+  const properties = protocol === '5' ? [expiry.length, ...expiry] : [];
+  return packet(firstByte.connect, [...text('MQTT'), version, flags, 0, 0, ...properties, ...text(clientIdentifier)]);
 }
 
 /** One filter, packet identifier 1. */

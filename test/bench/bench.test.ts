@@ -74,6 +74,29 @@ describe('a benchmark', () => {
     },
   );
 
+  it('measures what a store costs with persistent sessions, and what the disk does beside it', async () => {
+    const jsonPath = join(directory, 'durable.json');
+    const args = ['--durable', '--brokers', 'clearwing-strict,clearwing-none,clearwing', '--flows', '2-2'];
+    const { status, stdout } = await run(process.execPath, [
+      entry,
+      ...[...args, '--json', jsonPath, '--directory', directory, '--protocol', '5'],
+      ...short,
+    ]);
+    expect(status, stdout).toBe(0);
+    expect(stdout).toMatch(/^- .*: [\d,]+ appended records of 128 B per second, each synced/m);
+    const { outcomes, disk } = JSON.parse(readFileSync(jsonPath, 'utf8'));
+    expect(disk.summary.median).toBeGreaterThan(0);
+    expect(outcomes.map(({ qos, broker }: { qos: number; broker: string }) => `${qos} ${broker}`)).toEqual(
+      [1, 2].flatMap((qos) => ['clearwing-strict', 'clearwing-none', 'clearwing'].map((name) => `${qos} ${name}`)),
+    );
+    for (const { runs, isDurable } of outcomes) {
+      expect(isDurable).toBe(true);
+      expect(runs[0].total.received).toBeGreaterThan(0);
+      expect(runs[0].total).toMatchObject({ received: runs[0].total.expected, lost: 0, late: 0, duplicates: 0 });
+    }
+    expect(readdirSync(directory).filter((name) => name.startsWith('clearwing-bench-'))).toEqual([]);
+  });
+
   it('reports a broker that dies under load with its last words, goes on, and fails', async () => {
     const scriptPath = join(directory, 'dies.mjs');
     await writeFile(

@@ -55,6 +55,7 @@ function optionsFor(port: number): LoadOptions {
     protocol: '3.1.1',
     flow: parseFlow('1-1'),
     qos: 0,
+    isDurable: false,
     topics: 1,
     payloadBytes: 64,
     warmUpSeconds: 0,

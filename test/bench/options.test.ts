@@ -37,9 +37,14 @@ describe('topics', () => {
 describe('readOptions', () => {
   it('takes what is given before what --quick and the defaults say', () => {
     expect(read('--brokers', 'probe', '--quick', '--seconds', '3')).toMatchObject({
-      brokers: [{ name: 'probe' }],
-      flows: [{ name: '1→1' }, { name: '1→100' }, { name: '50→1' }, { name: '50→50' }],
-      qos: [0, 1, 2],
+      groups: [
+        {
+          isDurable: false,
+          brokers: [{ name: 'probe' }],
+          flows: [{ name: '1→1' }, { name: '1→100' }, { name: '50→1' }, { name: '50→50' }],
+          qos: [0, 1, 2],
+        },
+      ],
       payloadBytes: 64,
       rounds: 1,
       seconds: 3,
@@ -49,7 +54,27 @@ describe('readOptions', () => {
 
   it('adds a broker of the user, whose command may have quoted words', () => {
     expect(read('--brokers', 'probe', '--broker', `mine=sh -c 'exec mine -p {port}' "a b"`)).toMatchObject({
-      brokers: [{ name: 'probe' }, { name: 'mine', command: ['sh', '-c', 'exec mine -p {port}', 'a b'] }],
+      groups: [{ brokers: [{ name: 'probe' }, { name: 'mine', command: ['sh', '-c', 'exec mine -p {port}', 'a b'] }] }],
+    });
+  });
+
+  it('has durable cases with --durable only, beside the others if nothing is said about cases, and else none', () => {
+    const kinds = (...args: string[]) => {
+      const options = read(...args);
+      return options === 'help' ? [] : options.groups.map((group) => group.isDurable);
+    };
+    expect(kinds()).toEqual([false, true]);
+    expect(kinds('--quick')).toEqual([false, true]);
+    expect(kinds('--qos', '1')).toEqual([false]);
+    expect(read('--durable', '--brokers', 'clearwing-strict,clearwing', '--flows', '2-2')).toMatchObject({
+      groups: [
+        {
+          isDurable: true,
+          brokers: [{ name: 'clearwing-strict' }, { name: 'clearwing' }],
+          flows: [{ name: '2→2' }],
+          qos: [1, 2],
+        },
+      ],
     });
   });
 
@@ -68,6 +93,7 @@ describe('readOptions', () => {
     [['--broker', 'x=y'], '{port}'],
     [['--cores', '0'], "--cores is '0'; expected BROKER:GENERATOR"],
     [['--json', '/nonexistent/file'], '--json cannot write'],
+    [['--directory', '/nonexistent'], '--directory cannot write'],
     [['--unknown'], "Unknown option '--unknown'"],
     [['word'], "Unexpected argument 'word'"],
   ])('refuses %j and says why', (args, message) => {
