@@ -37,10 +37,20 @@ export interface SegmentAnalysis {
   readonly marks: number;
   /** Bytes sent and not yet acknowledged after this segment; 0 if not known. */
   readonly bytesInFlight: number;
+  /** Bytes sent since the last segment with PSH, this one included; 0 if not known. `tcp.analysis.push_bytes_sent`. */
+  readonly bytesSinceLastPush: number;
+  /** Nanoseconds between SYN and the ACK of the SYN-ACK; -1 while that is not known. `tcp.analysis.initial_rtt`. */
+  readonly initialRoundTripNs: number;
+  /** Of a retransmission: frame that its time-out counts from, and the nanoseconds since; 0 if not known. `tcp.analysis.rto_frame`, `rto`. */
+  readonly retransmits: number;
+  readonly retransmissionTimeoutNs: number;
+  /** Of a duplicate acknowledgement: frame with the first of its kind, and which duplicate it is, from 1. */
+  readonly duplicateOf: number;
+  readonly duplicateNumber: number;
   /** Number of the frame whose segment this one acknowledges, and the nanoseconds since; 0 if none. */
   readonly acknowledges: number;
   readonly acknowledgeTimeNs: number;
-  /** Bits as `tcp.completeness`: SYN 1, SYN-ACK 2, ACK 4, DATA 8, FIN 16, RST 32, of the connection so far. */
+  /** Bits as `tcp.completeness`: SYN 1, SYN-ACK 2, ACK 4, DATA 8, FIN 16, RST 32, of the connection before this segment. */
   readonly completeness: number;
   /** Nanoseconds since the first frame of the connection, and since the one before. */
   readonly sinceFirstNs: number;
@@ -66,4 +76,7 @@ export const segmentMarks = {
   windowUpdate: 0x1000,
   windowFull: 0x2000,
   portReused: 0x4000,
+  /** The connection's first FIN, and the other end's that answers it. */
+  initiatesClosing: 0x8000,
+  undergoesClosing: 0x10000,
 } as const;

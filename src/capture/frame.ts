@@ -5,6 +5,16 @@ export interface DataSource {
   readonly bytes: Uint8Array;
   /** As over a hex dump: `Frame (84 bytes)`, `Reassembled TCP (2048 bytes)`. */
   readonly name: string;
+  /** Of what was put together from several frames: where each stretch of it came from, in order. */
+  readonly segments?: readonly SourceSegment[];
+}
+
+export interface SourceSegment {
+  /** Number of the frame that carried it. */
+  readonly frame: number;
+  /** In the bytes of the source that it is a part of. */
+  readonly start: number;
+  readonly end: number;
 }
 
 /** An interface of a pcapng section; a pcap file has one. */
@@ -16,6 +26,8 @@ export interface CaptureInterface {
   readonly snapLength: number;
   readonly name: string | undefined;
   readonly description: string | undefined;
+  /** Section of a pcapng file that it belongs to, from 1; undefined in other files. */
+  readonly section?: number | undefined;
 }
 
 export class Frame implements DataSource {
@@ -30,6 +42,8 @@ export class Frame implements DataSource {
   readonly bytes: Uint8Array;
   readonly interface: CaptureInterface;
   readonly comments: readonly string[] | undefined;
+  /** Flags word of a pcapng packet; -1 without one. */
+  readonly flags: number;
 
   constructor(
     number: number,
@@ -39,6 +53,7 @@ export class Frame implements DataSource {
     bytes: Uint8Array,
     captureInterface: CaptureInterface,
     comments: readonly string[] | undefined,
+    flags = -1,
   ) {
     this.number = number;
     this.seconds = seconds;
@@ -47,6 +62,7 @@ export class Frame implements DataSource {
     this.bytes = bytes;
     this.interface = captureInterface;
     this.comments = comments;
+    this.flags = flags;
   }
 
   get name(): string {

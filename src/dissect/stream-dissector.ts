@@ -1,6 +1,6 @@
 /** What makes layers of the bytes of a connection: MQTT itself, or what MQTT comes wrapped in. */
 import type { Direction } from '../capture/flow.ts';
-import type { Frame } from '../capture/frame.ts';
+import type { DataSource, Frame } from '../capture/frame.ts';
 import type { StreamChunk } from '../capture/stream-chunk.ts';
 import type { Layer } from './field-sink.ts';
 
@@ -14,6 +14,8 @@ export interface StreamDissector {
   receive(direction: Direction, chunk: StreamChunk, frame: Frame, layers: UpperLayer[]): void;
   /** The direction has ended, by FIN or RST: what is not whole by now never will be. */
   end(direction: Direction, frame: Frame, layers: UpperLayer[]): void;
+  /** Bytes of a direction that wait for the rest of what they begin; 0 between two packets. */
+  pending(direction: Direction): number;
 }
 
 /** A layer above TCP: it names itself in the columns, too. */
@@ -22,4 +24,8 @@ export interface UpperLayer extends Layer {
   readonly columnProtocol: string;
   /** Its part of the Info column: `Publish Ack (id=1)`. */
   info(): string;
+  /** Where its bytes lie: in a frame, or in what was put together for it, which then has `segments`. */
+  readonly source: DataSource;
+  readonly start: number;
+  readonly end: number;
 }
