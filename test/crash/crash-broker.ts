@@ -1,10 +1,10 @@
 /** A broker of this checkout with a store, as a process that is killed and started again on the same port and directory. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { accepts, freePort } from '../support/ports.ts';
 
 const startTimeoutMs = 30_000;
 const distDirectory = fileURLToPath(new URL('../../dist', import.meta.url));
@@ -101,27 +101,4 @@ export class CrashBroker {
     rmSync(this.directory, { recursive: true, force: true });
     rmSync(this.#program, { recursive: true, force: true });
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    // Below the range that the system gives to outgoing connections, one of which would otherwise take it while the broker is down.
-    probe.listen(15_000 + Math.floor(Math.random() * 16_000), '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectSocket(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -3,15 +3,17 @@
  * `CLEARWING_TEST_BROKER=mosquitto` makes every suite run against mosquitto, which checks the suites themselves.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { clearwingMain } from './paths.ts';
 import { peerPath } from './peers.ts';
+import { accepts, freePort } from './ports.ts';
 import { residentBytes } from './process-memory.ts';
 import { type RunningCommand, start } from './run.ts';
 import { defaultPatienceMs, until } from './until.ts';
+
+export { freePort };
 
 export type BrokerProgram = 'clearwing' | 'mosquitto';
 
@@ -61,32 +63,6 @@ export interface BrokerProcess {
   residentBytes(): number;
   /** Ends the process and resolves with its exit status (null if a signal ended it). */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
-}
-
-/** A port that nobody listens on, below the range that the system gives to outgoing connections. */
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const port = 15_000 + Math.floor(Math.random() * 16_000);
-    const isFree = await new Promise<boolean>((resolve) => {
-      const probe = createServer();
-      probe.once('error', () => resolve(false));
-      // Without a host this takes IPv6 and IPv4, so the port is free for both.
-      probe.listen(port, () => probe.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
-  throw new Error('found no free port');
-}
-
-function accepts(target: { port: number; host: string } | { path: string }): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectSocket(target);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
 
 /** The command line that runs a program of the given name: `broker`, `pub`, `sub`, `rr`, `passwd`. */
@@ -164,8 +140,7 @@ async function startOnce(options: BrokerProcessOptions): Promise<BrokerProcess |
   const says = () => `the broker (${program}) says:\n${text}`;
   // The log says it first and without a connection of our own in it; a configuration may have silenced the log.
   const isSilent = /^log_(dest|type) none/m.test(options.config ?? '') || /^log_dest file/m.test(options.config ?? '');
-  const isUp = async () =>
-    hasEnded || (isSilent ? await accepts({ port, host: '127.0.0.1' }) : / running$/m.test(text));
+  const isUp = async () => hasEnded || (isSilent ? await accepts(port) : / running$/m.test(text));
   await until(isUp, 'the broker to listen', defaultPatienceMs, says);
   if (hasEnded) {
     rmSync(directory, { recursive: true, force: true });
