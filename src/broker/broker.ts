@@ -41,6 +41,7 @@ import { type Route, Routes } from './routes.ts';
 import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { StatusPublisher } from './status.ts';
+import { Tap } from './tap/tap.ts';
 import { WireForms } from './wire-forms.ts';
 
 export interface CreateBrokerOptions {
@@ -102,6 +103,11 @@ export class Broker {
   /** Counters of everything that happened, live. */
   get counters(): Readonly<Counters> {
     return this.#context.counters;
+  }
+
+  /** Where the bytes of every connection can be watched while they run. */
+  get tap(): Tap {
+    return this.#context.tap;
   }
 
   /** The first listener's port, for programs that asked for port 0. */
@@ -303,6 +309,7 @@ class Context implements BrokerContext {
   readonly outputPool = new OutputPool();
   readonly flow: FlowControl;
   readonly connections = new Set<Connection>();
+  readonly tap = new Tap(() => [...this.connections, ...this.overLimit]);
   #toFlush: PacketOutput[] = [];
   #isFlushDeferred = false;
   readonly #queueWarnings = new WeakMap<Session, number>();

@@ -61,11 +61,11 @@ export class Connection extends PacketOutput {
     this.framer.maximumPacketSize = Math.min(connectPacketSizeMax, packetSizeLimit(context.settings));
     this.#watchdog = new ConnectionWatchdog(this);
     context.wheel.schedule(this.#watchdog, context.settings.connectTimeout * 1000);
+    if (context.tap.isActive) context.tap.opened(this);
     transport.start({
       data: (chunk) => this.receive(chunk),
       drain: () => this.#drained(),
-      // At once, not after the transport has closed: what is published from now on is for an absent client.
-      end: () => this.finish(`Client ${this.name} closed its connection`, true),
+      end: () => this.#ended(),
       close: (error) => this.#transportClosed(error),
     });
   }
@@ -86,6 +86,8 @@ export class Connection extends PacketOutput {
 
   receive(chunk: Uint8Array): void {
     if (this.state === 'closing' || this.state === 'closed') return;
+    const { tap } = this.context;
+    if (tap.isActive) tap.chunk(this, 'client', chunk);
     this.context.counters.bytesReceived += chunk.length;
     this.#lastReceivedAt = this.context.clock.monotonic();
     this.framer.push(chunk);
@@ -171,6 +173,12 @@ export class Connection extends PacketOutput {
     this.#leave(line, true);
   }
 
+  /** The client will send no more. At once, not after the transport has closed: what is published from now on is for an absent client. */
+  #ended(): void {
+    if (this.context.tap.isActive) this.context.tap.ended(this, 'client');
+    this.finish(`Client ${this.name} closed its connection`, true);
+  }
+
   /** The client said DISCONNECT, or was refused: nothing more is to be said. */
   finish(line: string, publishesWill: boolean): void {
     if (this.state === 'closing' || this.state === 'closed') return;
@@ -183,6 +191,7 @@ export class Connection extends PacketOutput {
     this.flush();
     this.state = 'closing';
     this.#detach(line, publishesWill);
+    if (this.context.tap.isActive) this.context.tap.ended(this, 'broker');
     this.transport.end();
   }
 
@@ -243,6 +252,7 @@ export class Connection extends PacketOutput {
         true,
       );
     }
+    if (this.context.tap.isActive) this.context.tap.closed(this, error !== undefined);
     this.state = 'closed';
     this.discardOutput();
     this.listener.connections.delete(this);

@@ -16,6 +16,7 @@ import type { RetainedMessages } from './retained.ts';
 import type { Route, Routes } from './routes.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
+import type { Tap } from './tap/tap.ts';
 import type { WireForms } from './wire-forms.ts';
 
 export interface BrokerContext {
@@ -37,6 +38,8 @@ export interface BrokerContext {
   readonly outputPool: OutputPool;
   readonly connections: Set<Connection>;
   readonly flow: FlowControl;
+  /** Where connections can be watched. */
+  readonly tap: Tap;
   /**
    * Routes a message to all who subscribed and keeps it if it is retained.
    * @param publisher the Session it came from, for No Local

@@ -10,7 +10,7 @@ import { PacketType } from '../protocol/packet-types.ts';
 import type { PropertiesOf } from '../protocol/properties.ts';
 import { ReasonCode } from '../protocol/reason-codes.ts';
 import type { ProtocolVersion, QoS } from '../protocol/version.ts';
-import type { Transport } from '../transport/transport.ts';
+import type { PeerAddress, Transport } from '../transport/transport.ts';
 import type { ClientIdentity } from './auth.ts';
 import type { BrokerContext } from './context.ts';
 import { behindBytes } from './flow-control.ts';
@@ -20,6 +20,7 @@ import type { OutputBuffer } from './output-buffer.ts';
 import type { Store } from './persistence/store.ts';
 import { abridged } from './publish.ts';
 import type { Session } from './session.ts';
+import type { TapSubject } from './tap/tap.ts';
 import { encodeMessage, identifierOffset } from './wire-forms.ts';
 
 /** See the drawing in `connection.ts`. */
@@ -30,7 +31,7 @@ const flushBytes = 64 * 1024;
 /** What waits for a connection (queued and retained messages) is handed to it up to this many unsent bytes. */
 const drainBytesMax = 1024 * 1024;
 
-export abstract class PacketOutput {
+export abstract class PacketOutput implements TapSubject {
   state: ConnectionState = 'awaiting-connect';
   readonly context: BrokerContext;
   readonly listener: BrokerListener;
@@ -71,6 +72,27 @@ export abstract class PacketOutput {
   get userAndPeer(): string {
     const username = this.identity?.username;
     return username === undefined ? this.peerName : `user '${username}', ${this.peerName}`;
+  }
+
+  get peer(): PeerAddress {
+    return this.transport.peer;
+  }
+
+  get local(): PeerAddress | undefined {
+    return this.transport.local;
+  }
+
+  get listenerPort(): number {
+    return this.listener.port;
+  }
+
+  /** Undefined before the CONNECT. */
+  get protocolLevel(): ProtocolVersion | undefined {
+    return this.identity === undefined ? undefined : this.version;
+  }
+
+  get isEncrypted(): boolean {
+    return this.transport.isEncrypted === true;
   }
 
   /** The transport asked to wait for its drain. */
@@ -265,8 +287,11 @@ export abstract class PacketOutput {
       output.release();
       return;
     }
-    this.context.counters.bytesSent += output.length;
-    if (!this.transport.write(output.bytes.subarray(0, output.length), output.release)) this.#isCongested = true;
+    const { counters, tap } = this.context;
+    const bytes = output.bytes.subarray(0, output.length);
+    counters.bytesSent += bytes.length;
+    if (tap.isActive) tap.chunk(this, 'broker', bytes);
+    if (!this.transport.write(bytes, output.release)) this.#isCongested = true;
   }
 
   /** The transport has taken everything. */

@@ -23,6 +23,10 @@ export interface TransportHandlers {
 
 export interface Transport {
   readonly peer: PeerAddress;
+  /** This end, where the stream has addresses. */
+  readonly local?: PeerAddress | undefined;
+  /** Whether the network sees the bytes encrypted. Default false. */
+  readonly isEncrypted?: boolean;
   /** Bytes given to `write` that the system has not taken yet. */
   readonly bufferedBytes: number;
   /** Sets who is told; nothing is delivered before. */

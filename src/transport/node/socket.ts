@@ -44,6 +44,14 @@ export class SocketTransport implements Transport {
     });
   }
 
+  get local(): PeerAddress | undefined {
+    return localOf(this.socket);
+  }
+
+  get isEncrypted(): boolean {
+    return 'encrypted' in this.socket;
+  }
+
   get bufferedBytes(): number {
     return this.socket.writableLength;
   }
@@ -124,10 +132,18 @@ export class SocketTransport implements Transport {
 
 /** The remote address; an IPv4 address that came in on an IPv6 socket is shown as the IPv4 address it is. */
 export function peerOf(socket: Socket): PeerAddress {
-  const address = socket.remoteAddress ?? '';
-  const port = socket.remotePort ?? 0;
+  return addressOf(socket.remoteAddress ?? '', socket.remotePort ?? 0, socket.remoteFamily);
+}
+
+/** This end; undefined for Unix sockets and sockets that are closed. */
+export function localOf({ localAddress, localPort, localFamily }: Socket): PeerAddress | undefined {
+  if (localAddress === undefined || localPort === undefined) return undefined;
+  return addressOf(localAddress, localPort, localFamily);
+}
+
+function addressOf(address: string, port: number, family: string | undefined): PeerAddress {
   if (address.startsWith('::ffff:') && address.includes('.')) {
     return { address: address.slice('::ffff:'.length), port, family: 'IPv4' };
   }
-  return { address, port, family: socket.remoteFamily === 'IPv6' ? 'IPv6' : 'IPv4' };
+  return { address, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' };
 }

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { PeerAddress, Transport, TransportHandlers } from '../transport.ts';
-import { lingerMs } from './socket.ts';
+import { lingerMs, localOf } from './socket.ts';
 import { highWaterMark } from './tcp.ts';
 
 const normalClosure = 1000;
@@ -51,6 +51,14 @@ export class WebSocketTransport implements Transport {
     });
     webSocket.on('close', (code, reason) => this.#closed(code, reason.toString()));
     webSocket.pause();
+  }
+
+  get local(): PeerAddress | undefined {
+    return localOf(this.socket);
+  }
+
+  get isEncrypted(): boolean {
+    return 'encrypted' in this.socket;
   }
 
   get bufferedBytes(): number {
