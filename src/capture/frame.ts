@@ -28,6 +28,27 @@ export interface CaptureInterface {
   readonly description: string | undefined;
   /** Section of a pcapng file that it belongs to, from 1; undefined in other files. */
   readonly section?: number | undefined;
+  /** From 0 in its section: the file's own number for it. The same as `index` in files with one section. */
+  readonly indexInSection?: number | undefined;
+  /** Decimal digits of a second that its times have: 0, 1, 2, 3, 6 or 9, rounded down; 6 if nothing is said. */
+  readonly timeDigits?: number | undefined;
+  /** Bytes of frame check sequence at the end of each frame; undefined if the file does not say. */
+  readonly checkSequenceLength?: number | undefined;
+  /** What the capturing program left out, as a text of its own language. */
+  readonly filter?: string | undefined;
+  readonly hardware?: string | undefined;
+  readonly operatingSystem?: string | undefined;
+  readonly comments?: readonly string[] | undefined;
+  /** Of a pcapng Custom Block, which is a frame of its own and has link type `linkTypes.customBlock`. */
+  readonly customBlock?: CustomBlockOrigin | undefined;
+}
+
+/** Who made a Custom Block. */
+export interface CustomBlockOrigin {
+  /** IANA Private Enterprise Number. */
+  readonly enterpriseNumber: number;
+  /** Whether programs that do not understand it may copy it to another file. */
+  readonly mayBeCopied: boolean;
 }
 
 export class Frame implements DataSource {
@@ -44,6 +65,8 @@ export class Frame implements DataSource {
   readonly comments: readonly string[] | undefined;
   /** Flags word of a pcapng packet; -1 without one. */
   readonly flags: number;
+  /** false: the file says no time (pcapng's Simple Packet Block); then `seconds` and `nanoseconds` are 0. */
+  readonly hasTime: boolean;
 
   constructor(
     number: number,
@@ -54,6 +77,7 @@ export class Frame implements DataSource {
     captureInterface: CaptureInterface,
     comments: readonly string[] | undefined,
     flags = -1,
+    hasTime = true,
   ) {
     this.number = number;
     this.seconds = seconds;
@@ -63,6 +87,7 @@ export class Frame implements DataSource {
     this.interface = captureInterface;
     this.comments = comments;
     this.flags = flags;
+    this.hasTime = hasTime;
   }
 
   get name(): string {

@@ -12,4 +12,8 @@ export const linkTypes = {
   ipv4: 228,
   ipv6: 229,
   linuxCooked2: 276,
+  /** No packet but a Custom Block of pcapng; frames count it, as tshark's do. No file has this number. */
+  customBlock: -1,
+  /** No packet but a journal entry of systemd, in pcapng. No file has this number. */
+  systemdJournal: -2,
 } as const;
