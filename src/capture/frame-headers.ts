@@ -1,14 +1,14 @@
 /**
- * Where the headers of a frame lie, and the few values that everything above needs. Offsets count from the beginning of `source.bytes`, which is
- * the frame itself, or an IP datagram put together from fragments: then the link layer's offsets are still those of the frame.
- * An offset of -1 says that there is no such header.
+ * Where the headers of a frame lie, and the few values that everything above needs. Offsets of the transport layer and its payload count from the
+ * beginning of `source.bytes`, which is the frame itself, or the payload of an IP datagram put together from fragments: the offsets of link layer
+ * and IP are always those of the frame. An offset of -1 says that there is no such header.
  */
 import type { DataSource, Frame } from './frame.ts';
 
 /** A shape with every field set at once: one is made per frame. `decodeHeaders` in `decode-headers.ts` fills it. */
 export class FrameHeaders {
   readonly frame: Frame;
-  /** Where the offsets from `ipOffset` on count. */
+  /** Where the offsets from `tcpOffset` on count: the frame, or `Reassembled IPv4 (n bytes)`, which has the payload of all fragments. */
   source: DataSource;
   /** Ethernet header; -1 for other link types. */
   ethernetOffset = -1;
@@ -24,7 +24,7 @@ export class FrameHeaders {
   ipOffset = -1;
   /** Bytes, with options and without IPv6 extension headers. */
   ipHeaderLength = 0;
-  /** End of the datagram: what lies behind is padding of the link layer. Never past the end of `source.bytes`. */
+  /** End of the datagram: what lies behind is padding of the link layer. Never past the end of the frame's bytes. */
   ipEnd = 0;
   /** First IPv6 extension header; -1 if there is none. */
   ipExtensionOffset = -1;

@@ -5,6 +5,7 @@ export const linkTypes = {
   ethernet: 1,
   /** Raw IP, as some systems number it. */
   rawBsd: 12,
+  rawOpenBsd: 14,
   raw: 101,
   /** Loopback with the address family in network byte order. */
   loop: 108,
