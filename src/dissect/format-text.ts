@@ -1,0 +1,83 @@
+/** Text from packets, made fit for a line of a tree or a column of a table. */
+
+/** What cannot be shown as it is: controls, invisible formatting, what is unassigned, and surrogates without a partner. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cn}\p{Cs}]/gu;
+
+const letters: Readonly<Record<string, string>> = {
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+};
+
+/** As lines of trees have it: `\n`, `\033`, `\u200B`; a backslash stays as it is. */
+export function escapeLine(text: string): string {
+  return text.replace(unprintable, escapeCharacter);
+}
+
+function escapeCharacter(character: string): string {
+  const letter = letters[character];
+  if (letter !== undefined) return letter;
+  const code = character.codePointAt(0)!;
+  if (code < 0x80) return `\\${code.toString(8).padStart(3, '0')}`;
+  const digits = code.toString(16).toUpperCase();
+  return code < 0x10000 ? `\\u${digits.padStart(4, '0')}` : `\\U${digits.padStart(8, '0')}`;
+}
+
+const columnEscapes: Readonly<Record<string, string>> = {
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+};
+
+/** As `-T fields` writes values: what would break a table is escaped, everything else stays. */
+export function escapeColumn(text: string): string {
+  return /[\b\f\n\r\t]/.test(text) ? text.replace(/[\b\f\n\r\t]/g, (character) => columnEscapes[character]!) : text;
+}
+
+/** Bytes of text that a line may have. */
+const lineBytesMax = 239;
+
+/** `Topic: aaa…`, or `Topic [truncated]: aaa` where the whole would be longer than a line may be. */
+export function fitLine(label: string, text: string): string {
+  const line = `${label}: ${text}`;
+  if (line.length * 3 <= lineBytesMax || utf8Bytes(line) <= lineBytesMax) return line;
+  return cutUtf8(`${label} [truncated]: ${text}`, lineBytesMax - 1);
+}
+
+/** The longest beginning of `text` with at most `bytesMax` bytes of UTF-8. */
+export function cutUtf8(text: string, bytesMax: number): string {
+  let bytes = 0;
+  let end = 0;
+  for (const character of text) {
+    bytes += utf8BytesOf(character.codePointAt(0)!);
+    if (bytes > bytesMax) break;
+    end += character.length;
+  }
+  return text.slice(0, end);
+}
+
+function utf8Bytes(text: string): number {
+  let bytes = 0;
+  for (const character of text) bytes += utf8BytesOf(character.codePointAt(0)!);
+  return bytes;
+}
+
+function utf8BytesOf(code: number): number {
+  return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+}
+
+/** Bytes as UTF-8, what is not UTF-8 as U+FFFD. */
+export function decodeText(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+interface Runtime {
+  readonly TextDecoder: new (label: string, options: { ignoreBOM: boolean }) => { decode(bytes: Uint8Array): string };
+}
+const decoder = new (globalThis as unknown as Runtime).TextDecoder('utf-8', { ignoreBOM: true });
