@@ -4,7 +4,7 @@
  *     listeners ─▶ Connection ─▶ dispatch ─▶ connect / subscribe / publish ─▶ Routes ─▶ Session ─▶ Connection
  *                                                                 └▶ RetainedMessages
  */
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, systemClock, type TimerHandle } from '../base/clock.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { encodedBytes } from '../codec/index.ts';
 import { OptionError } from '../protocol/errors.ts';
@@ -35,6 +35,7 @@ import { OutputPool } from './output-buffer.ts';
 import type { PacketOutput } from './packet-output.ts';
 import { restoreState } from './persistence/restore.ts';
 import type { Store } from './persistence/store.ts';
+import { StoreTimeoutError } from './persistence/store-timeout.ts';
 import { RetainedMessages } from './retained.ts';
 import { deliverAll } from './route-delivery.ts';
 import { type Route, Routes } from './routes.ts';
@@ -74,6 +75,8 @@ const overLimitMax = 16;
 const queueWarningIntervalMs = 60_000;
 const memoryCheckIntervalMs = 1000;
 /** So much fits into a packet beside the largest topic, and enough of the properties that are added on the way. */
+/** What a store gets at the end even where clients get nothing. */
+const storeSecondsMin = 1;
 const payloadBytesMax = 256 * 1024 * 1024 - 128 * 1024;
 
 export class Broker {
@@ -234,8 +237,11 @@ export class Broker {
   }
 
   /**
-   * Stops: accepts nothing more, tells MQTT 5 clients (0x8B), sends what is unsent and closes. Clients that take longer than
-   * `shutdownTimeout` are cut off. Resolves when every connection is closed; asked again, it is the same promise.
+   * Stops: accepts nothing more, tells MQTT 5 clients (0x8B), sends what is unsent, has the store write what it was given, and closes.
+   * Clients that take longer than `shutdownTimeout` are cut off. Resolves when every connection and the store are closed; asked again,
+   * it is the same promise.
+   * @throws {StorageError} if the store could not write everything, or had not done so within `shutdownTimeout`, at least a second. What
+   * it has not written was acknowledged only where the durability says so.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -251,6 +257,12 @@ export class Broker {
       connection.disconnect(ReasonCode.serverShuttingDown, '');
     }
     await new Promise<void>((resolve) => {
+    context.wheel.stop();
+    context.stopTimers();
+    // Nobody is read any more and no time runs out: what is staged now is the last, and written while clients take what is theirs.
+    const stored = this.#closeStore();
+    // It may fail while they do.
+    stored.catch(() => {});
       const deadline = context.clock.setTimer(context.settings.shutdownTimeout * 1000, () => {
         for (const connection of everyone()) connection.transport.destroy();
         resolve();
@@ -263,9 +275,26 @@ export class Broker {
       context.whenConnectionsChange = check;
       check();
     });
-    context.wheel.stop();
-    context.stopTimers();
-    await context.store?.close();
+    await stored;
+  }
+
+  /** Closes the store, but does not wait for a disk that does not answer. */
+  async #closeStore(): Promise<void> {
+    const { store, clock, settings } = this.#context;
+    if (store === undefined) return;
+    const seconds = Math.max(settings.shutdownTimeout, storeSecondsMin);
+    let deadline: TimerHandle | undefined;
+    const isLate = new Promise<never>((_resolve, reject) => {
+      deadline = clock.setTimer(seconds * 1000, () => {
+        const why = store.trouble === undefined ? '' : `: ${store.trouble}`;
+        reject(new StoreTimeoutError(`The disk has not taken what the store had for it within ${seconds} s${why}`));
+      });
+    });
+    try {
+      await Promise.race([store.close(), isLate]);
+    } finally {
+      if (deadline !== undefined) clock.clearTimer(deadline);
+    }
   }
 
   async #closeSockets(): Promise<void> {

@@ -43,10 +43,17 @@ export async function main(args: readonly string[], invokedAs: string): Promise<
 
 /** Runs the service until a signal ends it. */
 async function serve(start: () => Promise<BrokerService>, isBackground: boolean): Promise<number> {
-  const signals = watchSignals();
-  const service = await start();
+  let service: BrokerService | undefined;
+  // Who asks a second time wants to wait neither for clients nor for a disk.
+  const signals = watchSignals(() => {
+    service?.abandon();
+    if (service?.hasStore === true) endWithoutThreads();
+    else process.exit(1);
+  });
+  service = await start();
+  const { log } = service;
   process.on('uncaughtException', (error) => {
-    service.log.write('error', `Error: ${error.stack ?? error.message}`);
+    log.write('error', `Error: ${error.stack ?? error.message}`);
     service.abandon();
     process.exit(1);
   });
@@ -55,18 +62,32 @@ async function serve(start: () => Promise<BrokerService>, isBackground: boolean)
     const request = await signals.next();
     if (request === 'stop') break;
     if (request === 'reload') service.reload();
-    else await service.sync();
+    // Not waited for: who asks for the end meanwhile is heard.
+    else void service.sync();
   }
-  const status = await service.stop();
+  const { exitStatus, isStuck } = await service.stop();
+  if (isStuck) endWithoutThreads();
   // Whatever else should still be open must not keep a process that has said goodbye.
-  setTimeout(() => process.exit(status), lingerMs).unref();
-  return status;
+  setTimeout(() => process.exit(exitStatus), lingerMs).unref();
+  return exitStatus;
+}
+
+/**
+ * Ends the process by the signal that asks for it. Exiting would wait for threads, and one of them may wait for a disk, for as long as
+ * that takes. Whoever supervises services takes this end for a clean one as well.
+ */
+function endWithoutThreads(): void {
+  process.removeAllListeners('SIGTERM');
+  process.kill(process.pid, 'SIGTERM');
 }
 
 type Request = 'reload' | 'stop' | 'sync';
 
-/** Takes the signals from now on, so that none ends the process while it starts, and hands on what they ask for. */
-function watchSignals(): { next(): Promise<Request> } {
+/**
+ * Takes the signals from now on, so that none ends the process while it starts, and hands on what they ask for.
+ * @param onImpatience the end was asked for a second time
+ */
+function watchSignals(onImpatience: () => void): { next(): Promise<Request> } {
   const requests = new Set<Request>();
   let isStopping = false;
   let wake: (() => void) | undefined;
@@ -75,8 +96,10 @@ function watchSignals(): { next(): Promise<Request> } {
     wake?.();
   };
   const stop = (): void => {
-    // Who asks a second time does not want to wait for clients.
-    if (isStopping) process.exit(1);
+    if (isStopping) {
+      onImpatience();
+      return;
+    }
     isStopping = true;
     ask('stop');
   };

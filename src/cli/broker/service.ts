@@ -19,6 +19,7 @@ import { type BrokerLog, createLog } from '../../broker/logging/broker-log.ts';
 import type { LoggingSettings } from '../../broker/logging/settings.ts';
 import { openLmdbStore } from '../../broker/persistence/lmdb.ts';
 import type { Store } from '../../broker/persistence/store.ts';
+import { StoreTimeoutError } from '../../broker/persistence/store-timeout.ts';
 import { StorageError } from '../../protocol/errors.ts';
 import { version } from '../version.ts';
 import type { BrokerArguments } from './arguments.ts';
@@ -41,6 +42,13 @@ export class StartError extends Error {
   }
 }
 
+/** How a stop went. */
+export interface StopOutcome {
+  readonly exitStatus: number;
+  /** Whether a thread of the process may still wait for a disk that does not answer. */
+  readonly isStuck: boolean;
+}
+
 export class BrokerService {
   readonly #arguments: BrokerArguments;
   readonly #log: BrokerLog;
@@ -49,6 +57,8 @@ export class BrokerService {
   readonly #store: Store | undefined;
   /** What the listeners were opened with. */
   readonly #opened: BrokerConfiguration;
+  #isSyncing = false;
+  #isSyncWanted = false;
 
   private constructor(
     given: BrokerArguments,
@@ -126,34 +136,48 @@ export class BrokerService {
     }
   }
 
-  /** Has the store write everything to the disk now, whatever the durability, and says so. */
-  async sync(): Promise<void> {
-    if (this.#store === undefined) return;
-    try {
-      await this.#store.sync();
-      this.#log.write('information', 'The store is on the disk.');
-    } catch (error) {
-      this.#log.write('error', `Error: ${(error as Error).message}.`);
-    }
+  get hasStore(): boolean {
+    return this.#store !== undefined;
   }
 
-  /** Closes everything and ends the log. Resolves with the exit status. */
-  async stop(): Promise<number> {
-    let status = 0;
+  /** Has the store write everything to the disk now, whatever the durability, and says so. Asked while it does, it does it once more. */
+  async sync(): Promise<void> {
+    this.#isSyncWanted = true;
+    if (this.#store === undefined || this.#isSyncing) return;
+    this.#isSyncing = true;
+    while (this.#isSyncWanted) {
+      this.#isSyncWanted = false;
+      try {
+        await this.#store.sync();
+        this.#log.write('information', 'The store is on the disk.');
+      } catch (error) {
+        this.#log.write('error', `Error: ${(error as Error).message}.`);
+      }
+    }
+    this.#isSyncing = false;
+  }
+
+  /** Closes everything and ends the log. */
+  async stop(): Promise<StopOutcome> {
+    let outcome: StopOutcome = { exitStatus: 0, isStuck: false };
     try {
       await this.#broker.close();
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      this.#log.write('error', `Error: ${error.message}. What was not stored was not acknowledged either.`);
-      status = failureStatus;
+      const isLossPossible = this.#opened.persistence.durability === 'none';
+      const consequence = isLossPossible
+        ? 'What came last is lost, as durability none allows.'
+        : 'What was not stored was not acknowledged either.';
+      this.#log.write('error', `Error: ${error.message}. ${consequence}`);
+      outcome = { exitStatus: failureStatus, isStuck: error instanceof StoreTimeoutError };
     }
     this.#log.write('information', `${name} terminating`);
     this.#removePidFile();
     await this.#log.close();
-    return status;
+    return outcome;
   }
 
-  /** The end by an error: what can be done at once. */
+  /** The end by an error, or by somebody in a hurry: what can be done at once. */
   abandon(): void {
     this.#log.flushSync();
     this.#removePidFile();
