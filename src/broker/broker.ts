@@ -74,9 +74,9 @@ export interface BrokerPublishOptions {
 const overLimitMax = 16;
 const queueWarningIntervalMs = 60_000;
 const memoryCheckIntervalMs = 1000;
-/** So much fits into a packet beside the largest topic, and enough of the properties that are added on the way. */
 /** What a store gets at the end even where clients get nothing. */
 const storeSecondsMin = 1;
+/** So much fits into a packet beside the largest topic, and enough of the properties that are added on the way. */
 const payloadBytesMax = 256 * 1024 * 1024 - 128 * 1024;
 
 export class Broker {
@@ -256,13 +256,13 @@ export class Broker {
     for (const connection of everyone()) {
       connection.disconnect(ReasonCode.serverShuttingDown, '');
     }
-    await new Promise<void>((resolve) => {
     context.wheel.stop();
     context.stopTimers();
     // Nobody is read any more and no time runs out: what is staged now is the last, and written while clients take what is theirs.
     const stored = this.#closeStore();
     // It may fail while they do.
     stored.catch(() => {});
+    await new Promise<void>((resolve) => {
       const deadline = context.clock.setTimer(context.settings.shutdownTimeout * 1000, () => {
         for (const connection of everyone()) connection.transport.destroy();
         resolve();
