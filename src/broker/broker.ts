@@ -42,7 +42,9 @@ import { type Route, Routes } from './routes.ts';
 import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { StatusPublisher } from './status.ts';
+import { CaptureFile, type CaptureFileOptions } from './tap/capture-file.ts';
 import { Tap } from './tap/tap.ts';
+import { TapFeed } from './tap/tap-feed.ts';
 import { WireForms } from './wire-forms.ts';
 
 export interface CreateBrokerOptions {
@@ -101,6 +103,14 @@ export class Broker {
     const listeners = options.listeners ?? [{ host: 'local' }];
     this.listeners = listeners.map((one, index) => new BrokerListener(resolveListenerSettings(one), index));
     this.#status = new StatusPublisher(this.#context, options.version ?? 'clearwing');
+  }
+
+  /**
+   * Records every connection in a file, until the broker or the recording is closed.
+   * @throws the system's error if the file cannot be opened
+   */
+  record(options: CaptureFileOptions): Promise<CaptureFile> {
+    return CaptureFile.begin(options, this.#context);
   }
 
   /** Counters of everything that happened, live. */
@@ -339,6 +349,7 @@ class Context implements BrokerContext {
   readonly flow: FlowControl;
   readonly connections = new Set<Connection>();
   readonly tap = new Tap(() => [...this.connections, ...this.overLimit]);
+  readonly tapFeed: TapFeed;
   #toFlush: PacketOutput[] = [];
   #isFlushDeferred = false;
   readonly #queueWarnings = new WeakMap<Session, number>();
@@ -373,6 +384,7 @@ class Context implements BrokerContext {
     this.retained = new RetainedMessages(settings.maxRetainedMessages, (topicName) => {
       this.store?.deleteRetained(topicName);
     });
+    this.tapFeed = new TapFeed(this);
     this.#watchMemory();
   }
 
@@ -441,6 +453,7 @@ class Context implements BrokerContext {
   stopTimers(): void {
     clearInterval(this.#memoryTimer);
     this.flow.stop();
+    this.tapFeed.stop();
   }
 
   #watchMemory(): void {

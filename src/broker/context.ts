@@ -17,6 +17,7 @@ import type { Route, Routes } from './routes.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { Tap } from './tap/tap.ts';
+import type { TapFeed } from './tap/tap-feed.ts';
 import type { WireForms } from './wire-forms.ts';
 
 export interface BrokerContext {
@@ -40,6 +41,8 @@ export interface BrokerContext {
   readonly flow: FlowControl;
   /** Where connections can be watched. */
   readonly tap: Tap;
+  /** Sends the tap to those who subscribed to it. */
+  readonly tapFeed: TapFeed;
   /**
    * Routes a message to all who subscribed and keeps it if it is retained.
    * @param publisher the Session it came from, for No Local

@@ -37,6 +37,8 @@ export class Counters {
   storeRefused = 0;
   messagesExpired = 0;
   publishersHeld = 0;
+  captureFrames = 0;
+  captureLost = 0;
   receiversLeftBehind = 0;
   // What peers did wrong or were not allowed to do.
   malformedPackets = 0;
@@ -153,6 +155,11 @@ export const counterRows: Readonly<Record<CounterName, CounterRow>> = {
   subscriptionLimitRefused: counter(
     'clearwing/limits/subscription_limit_refused',
     'Subscriptions refused because max_subscriptions_per_client was reached.',
+  ),
+  captureFrames: counter('clearwing/capture/frames', 'Frames recorded by the tap, for files and for those who watch.'),
+  captureLost: counter(
+    'clearwing/capture/lost',
+    'Chunks that the tap did not record because the file or whoever watches could not keep up.',
   ),
   retainedRefused: counter(
     'clearwing/limits/retained_refused',

@@ -58,6 +58,10 @@ export interface BrokerSettings {
   readonly maxRetainedMessages: number;
   /** Ours, `route_cache_size`: topics whose receivers are remembered. Default 65,536. */
   readonly routeCacheSize: number;
+  /** Ours, `capture_users`: who may subscribe to `$clearwing/tap`; empty: everybody on a listener that only this machine can reach. Default []. */
+  readonly captureUsers: readonly string[];
+  /** Ours, `capture_decrypted`: what TLS listeners carry is captured in the clear instead of left out. Default false. */
+  readonly captureDecrypted: boolean;
   /** Ours, `shutdown_timeout`: seconds a stop may take. Default 5. */
   readonly shutdownTimeout: number;
 }
@@ -118,6 +122,8 @@ export const defaultBrokerSettings: BrokerSettings = {
   maxSubscriptionsPerClient: 0,
   maxRetainedMessages: 0,
   routeCacheSize: 65_536,
+  captureUsers: [],
+  captureDecrypted: false,
   shutdownTimeout: 5,
 };
 

@@ -10,6 +10,7 @@ import { abridged, hasMoreLevels } from './publish.ts';
 import { RetainedReplay } from './retained-replay.ts';
 import type { Session } from './session.ts';
 import { Subscription } from './subscription.ts';
+import { mayWatch, reachesTap } from './tap/tap-topic.ts';
 
 /** One filter of a SUBSCRIBE, checked: what to do and what to answer. */
 interface Examined {
@@ -89,6 +90,7 @@ function examine(connection: Connection, request: SubscriptionRequest): Examined
     context.counters.topicLevelsRefused++;
     return result(ReasonCode.topicFilterInvalid);
   }
+  if (reachesTap(topicFilter) && !mayWatch(connection)) return result(ReasonCode.notAuthorized);
   const verdict = context.authority.maySubscribe(session.identity, topicFilter, request.qos);
   return verdict instanceof Promise ? verdict.then(result) : result(verdict);
 }
@@ -152,6 +154,7 @@ function subscribe(
     identifier,
   );
   context.routes.add(subscription);
+  if (reachesTap(one.topicFilter)) context.tapFeed.watch(connection);
   let isOwedRetained = false;
   if (former !== undefined) {
     context.routes.remove(former);

@@ -28,6 +28,18 @@ export interface PersistenceSettings {
   readonly durability: Durability;
 }
 
+/** Recording what happens to a file. */
+export interface CaptureSettings {
+  /** `capture_file`: path; undefined if nothing is recorded. */
+  readonly file: string | undefined;
+  /** `capture_filter`: a display filter; undefined records everything. */
+  readonly filter: string | undefined;
+  /** `capture_file_size`: bytes after which another file is begun; 0 never. Default 0. */
+  readonly fileBytes: number;
+  /** `capture_files`: how many are kept; 0 all. Default 0. */
+  readonly fileCount: number;
+}
+
 export interface ListenerConfiguration extends ListenerSettings {
   /** Its own if `per_listener_settings` is true, otherwise the broker's (the same object). */
   readonly security: SecuritySettings;
@@ -54,6 +66,7 @@ export interface BrokerConfiguration {
   readonly perListenerSettings: boolean;
   readonly logging: LoggingSettings;
   readonly persistence: PersistenceSettings;
+  readonly capture: CaptureSettings;
   /** `pid_file` */
   readonly pidFile: string | undefined;
   /** `user`: whom to become if started by root. Default `mosquitto`. */
@@ -77,6 +90,13 @@ export const defaultPersistenceSettings: PersistenceSettings = {
   isEnabled: false,
   location: '.',
   durability: 'strict',
+};
+
+export const defaultCaptureSettings: CaptureSettings = {
+  file: undefined,
+  filter: undefined,
+  fileBytes: 0,
+  fileCount: 0,
 };
 
 /** The store's directory in `persistence_location`. */

@@ -1,7 +1,7 @@
 /** One row of the table of configuration keys, from which the parser and docs/reference/configuration.md are made. */
 import type { LoggingSettings } from '../logging/settings.ts';
 import type { BrokerSettings, ListenerSettings } from '../options.ts';
-import type { PersistenceSettings, SecuritySettings } from './configuration.ts';
+import type { CaptureSettings, PersistenceSettings, SecuritySettings } from './configuration.ts';
 
 /** What may stand behind a key. */
 export type ValueForm =
@@ -30,6 +30,7 @@ export type Target =
   | { readonly in: 'security'; readonly field: keyof SecuritySettings }
   | { readonly in: 'logging'; readonly field: keyof LoggingSettings }
   | { readonly in: 'persistence'; readonly field: keyof PersistenceSettings }
+  | { readonly in: 'capture'; readonly field: keyof CaptureSettings }
   | { readonly in: 'process'; readonly field: 'pidFile' | 'user' };
 
 /**
@@ -51,6 +52,7 @@ export type KeyGroup =
   | 'listeners'
   | 'tls'
   | 'store'
+  | 'capture'
   | 'bridges'
   | 'plugins'
   | 'obsolete';

@@ -1,5 +1,6 @@
 /** All keys of the configuration file, and how to find one. */
 import { editDistance } from '../../base/edit-distance.ts';
+import { captureKeys } from './capture-keys.ts';
 import { generalKeys } from './general-keys.ts';
 import { inertKeys } from './inert-keys.ts';
 import type { KeyRow } from './key-row.ts';
@@ -7,7 +8,14 @@ import { listenerKeys } from './listener-keys.ts';
 import { loggingKeys } from './logging-keys.ts';
 import { storeKeys } from './store-keys.ts';
 
-export const keyRows: readonly KeyRow[] = [...generalKeys, ...listenerKeys, ...loggingKeys, ...storeKeys, ...inertKeys];
+export const keyRows: readonly KeyRow[] = [
+  ...generalKeys,
+  ...listenerKeys,
+  ...loggingKeys,
+  ...storeKeys,
+  ...captureKeys,
+  ...inertKeys,
+];
 
 const rowByKey = new Map(keyRows.map((row) => [row.key, row]));
 const prefixRows = keyRows.filter((row) => row.key.endsWith('*'));

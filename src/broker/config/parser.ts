@@ -11,7 +11,7 @@ import type { LogType } from '../log.ts';
 import { logTypes } from '../log.ts';
 import type { LoggingSettings } from '../logging/settings.ts';
 import type { BrokerSettings, ListenerSettings } from '../options.ts';
-import type { Assignment, PersistenceSettings, SecuritySettings } from './configuration.ts';
+import type { Assignment, CaptureSettings, PersistenceSettings, SecuritySettings } from './configuration.ts';
 import type { KeyRow, Target } from './key-row.ts';
 import { findKey, nearestKey } from './keys.ts';
 import {
@@ -46,6 +46,7 @@ export interface ParsedFiles {
   readonly forAllListeners: Mutable<ListenerSettings>;
   readonly logging: Mutable<LoggingSettings>;
   readonly persistence: Mutable<PersistenceSettings>;
+  readonly capture: Mutable<CaptureSettings>;
   readonly process: { pidFile?: string; user?: string };
   readonly listeners: readonly ListenerDraft[];
   readonly defaultListener: ListenerDraft;
@@ -68,6 +69,7 @@ class Parser {
   readonly #forAllListeners: Mutable<ListenerSettings> = {};
   readonly #logging: Mutable<LoggingSettings> = {};
   readonly #persistence: Mutable<PersistenceSettings> = {};
+  readonly #capture: Mutable<CaptureSettings> = {};
   readonly #process: { pidFile?: string; user?: string } = {};
   readonly #defaultListener: ListenerDraft = newDraft('default', undefined);
   readonly #listeners: ListenerDraft[] = [];
@@ -113,6 +115,7 @@ class Parser {
       forAllListeners: this.#forAllListeners,
       logging: this.#logging,
       persistence: this.#persistence,
+      capture: this.#capture,
       process: this.#process,
       listeners: this.#listeners,
       defaultListener: this.#defaultListener,
@@ -165,6 +168,8 @@ class Parser {
         return this.#logging as Record<string, unknown>;
       case 'persistence':
         return this.#persistence as Record<string, unknown>;
+      case 'capture':
+        return this.#capture as Record<string, unknown>;
       case 'process':
         return this.#process as Record<string, unknown>;
       case 'listener':

@@ -41,6 +41,7 @@ const groups: ReadonlyArray<readonly [KeyGroup, title: string, introduction: str
   ],
   ['listeners', 'Listeners', ''],
   ['store', 'Store', ''],
+  ['capture', 'Capture', ''],
   ['logging', 'Logging', '`clearwing broker -v` logs all types, whatever the file says.'],
 ];
 

@@ -15,8 +15,8 @@ export interface FrameTaker {
 }
 
 export interface RecorderOptions {
-  /** Whether what the network saw encrypted is recorded in the clear; otherwise such connections are left out. */
-  readonly isDecrypting: boolean;
+  /** Whether what the network sees encrypted is recorded in the clear; otherwise such connections are left out. Asked with each connection. */
+  isDecrypting(): boolean;
 }
 
 /** Ports that clients without one (Unix sockets) are shown with, in turn. */
@@ -44,8 +44,13 @@ export class ConnectionRecorder implements TapConsumer {
     this.#time = new WallTime(clock);
   }
 
+  /** Lets go of all connections: nothing more is recorded of them. */
+  forget(): void {
+    this.#connections.clear();
+  }
+
   opened(subject: TapSubject, isNew: boolean): void {
-    if (subject.isEncrypted && !this.#options.isDecrypting) return;
+    if (subject.isEncrypted && !this.#options.isDecrypting()) return;
     const number = this.#opened++;
     const frames = new SegmentFrames(clientEnd(subject, number), brokerEnd(subject), number * 0x1_0000);
     this.#connections.set(subject, frames);

@@ -20,6 +20,7 @@ import type { LoggingSettings } from '../../broker/logging/settings.ts';
 import { openLmdbStore } from '../../broker/persistence/lmdb.ts';
 import type { Store } from '../../broker/persistence/store.ts';
 import { StoreTimeoutError } from '../../broker/persistence/store-timeout.ts';
+import type { CaptureFile } from '../../broker/tap/capture-file.ts';
 import { StorageError } from '../../protocol/errors.ts';
 import { version } from '../version.ts';
 import type { BrokerArguments } from './arguments.ts';
@@ -55,6 +56,7 @@ export class BrokerService {
   readonly #authority: FileAuthority;
   readonly #broker: Broker;
   readonly #store: Store | undefined;
+  #capture: CaptureFile | undefined;
   /** What the listeners were opened with. */
   readonly #opened: BrokerConfiguration;
   #isSyncing = false;
@@ -171,6 +173,7 @@ export class BrokerService {
       this.#log.write('error', `Error: ${error.message}. ${consequence}`);
       outcome = { exitStatus: failureStatus, isStuck: error instanceof StoreTimeoutError };
     }
+    await this.#capture?.close();
     this.#log.write('information', `${name} terminating`);
     this.#removePidFile();
     await this.#log.close();
@@ -192,6 +195,7 @@ export class BrokerService {
       throw new StartError(describeListenError(error), failureStatus);
     }
     try {
+      this.#capture = await this.#beginCapture();
       if (pidFile !== undefined) writePid(pidFile);
       const account = chooseAccount(user, this.#log);
       if (account !== undefined) {
@@ -199,15 +203,33 @@ export class BrokerService {
         const logFile = isNewLogFile ? logging.file : undefined;
         if (logFile !== undefined && existsSync(logFile)) chownSync(logFile, account.userId, account.groupId);
         if (pidFile !== undefined) chownSync(pidFile, account.userId, account.groupId);
+        if (this.#capture !== undefined) chownSync(this.#capture.path, account.userId, account.groupId);
         if (this.#store !== undefined) giveStore(storeDirectory(this.#opened), account);
         become(account);
       }
     } catch (error) {
       await this.#broker.close();
+      await this.#capture?.close();
       this.#removePidFile();
       throw error;
     }
     this.#log.write('information', `${name} running`);
+  }
+
+  /** @throws {StartError} if `capture_file` cannot be written or `capture_filter` is none */
+  async #beginCapture(): Promise<CaptureFile | undefined> {
+    const { capture } = this.#opened;
+    const { file, filter } = capture;
+    if (file === undefined) return undefined;
+    if (filter !== undefined) throw new StartError('Error: capture_filter is not there yet', failureStatus);
+    const frameFilter = undefined;
+    try {
+      const begun = await this.#broker.record({ ...capture, file, frameFilter });
+      this.#log.write('information', `Recording all connections in ${begun.path}.`);
+      return begun;
+    } catch (error) {
+      throw new StartError(`Error: Unable to write capture file ${file}: ${reasonOf(error)}.`, failureStatus);
+    }
   }
 
   #removePidFile(): void {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { defaultPersistenceSettings, defaultSecuritySettings } from '../../../src/broker/config/configuration.ts';
+import {
+  defaultCaptureSettings,
+  defaultPersistenceSettings,
+  defaultSecuritySettings,
+} from '../../../src/broker/config/configuration.ts';
 import { findKey, keyRows, nearestKey } from '../../../src/broker/config/keys.ts';
 import { defaultLoggingSettings } from '../../../src/broker/logging/settings.ts';
 import { defaultBrokerSettings, defaultListenerSettings } from '../../../src/broker/options.ts';
@@ -30,6 +34,7 @@ describe('the table of keys', () => {
       listener: defaultListenerSettings,
       logging: defaultLoggingSettings,
       persistence: defaultPersistenceSettings,
+      capture: defaultCaptureSettings,
       security: defaultSecuritySettings,
       process: {},
     };
