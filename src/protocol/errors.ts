@@ -19,6 +19,7 @@ export const errorCodes = {
   MQTT_ERR_OPTION_RANGE: 'An option is outside its range.',
   MQTT_ERR_TOPIC: 'A Topic Name or Topic Filter is not valid.',
   MQTT_ERR_STORAGE: 'The store could not do what it was asked.',
+  MQTT_ERR_FILTER: 'A display filter has no meaning; see position.',
 } as const;
 export type ErrorCode = keyof typeof errorCodes;
 
@@ -99,5 +100,16 @@ export class OptionError extends MqttError {
 export class StorageError extends MqttError {
   constructor(message: string, cause?: unknown) {
     super('MQTT_ERR_STORAGE', message, { cause });
+  }
+}
+
+/** A display filter cannot be understood. `position` is the column of what was wrong, from 0, and `length` how much of the text it is. */
+export class FilterSyntaxError extends MqttError {
+  readonly position: number;
+  readonly length: number;
+  constructor(message: string, position: number, length: number) {
+    super('MQTT_ERR_FILTER', message);
+    this.position = position;
+    this.length = length;
   }
 }

@@ -20,6 +20,7 @@ const samples: readonly errors.MqttError[] = [
   new errors.OptionError('text', 'MQTT_ERR_OPTION_RANGE'),
   new errors.OptionError('text', 'MQTT_ERR_TOPIC'),
   new errors.StorageError('text'),
+  new errors.FilterSyntaxError('text', 4, 2),
 ];
 
 const source = readFileSync(join(repositoryDirectory, 'src', 'protocol', 'errors.ts'), 'utf8');

@@ -36,7 +36,5 @@ export interface DisplayFilter {
   readonly bytesFields: readonly FieldDescriptor[];
   /** The ones of `fields` that it restricts to layers, `ip.addr#2`. */
   readonly layeredFields: readonly FieldDescriptor[];
-  /** What tshark would warn of, such as deprecated spellings: whole sentences, in order of appearance. */
-  readonly warnings: readonly string[];
   matches(values: FieldValues): boolean;
 }
