@@ -35,6 +35,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
     { summary: 'send a request and print the response', classicName: 'mosquitto_rr', load: () => import('./rr.ts') },
   ],
   ['passwd', { summary: 'manage a password file', classicName: 'mosquitto_passwd', load: () => import('./passwd.ts') }],
+  ['store', { summary: 'look into a store, check it, export and import', load: () => import('./store.ts') }],
 ]);
 
 /** The command that a link of this name stands for: `mosquitto_pub` is `pub`. */

@@ -38,16 +38,17 @@ export interface DirectoryState extends DataFileState {
 /**
  * Looks at what is in the directory.
  * @param isOverlapping whether the data file will be opened with overlapping sync
+ * @param isReadOnly whether it will only be read; nothing in it is changed then
  * @throws {StorageError} if it is not one that can be opened
  */
-export function examineDirectory(directory: string, isOverlapping: boolean): DirectoryState {
+export function examineDirectory(directory: string, isOverlapping: boolean, isReadOnly = false): DirectoryState {
   const version = readFormat(directory);
   const path = join(directory, dataFileName);
   const size = sizeOf(path);
   if (version === undefined) {
     // A process may have ended between making the file and completing it; nobody was promised anything then.
     const isBegun = size !== undefined && size > 0;
-    return { isComplete: false, isUnflushed: isBegun && examine(path, isOverlapping).isUnflushed };
+    return { isComplete: false, isUnflushed: isBegun && examine(path, isOverlapping, isReadOnly).isUnflushed };
   }
   if (version !== formatVersion) {
     throw new StorageError(
@@ -59,15 +60,15 @@ export function examineDirectory(directory: string, isOverlapping: boolean): Dir
       `${path} is ${size === 0 ? 'empty' : 'missing'}, though the store was complete. ${whatToDo}`,
     );
   }
-  return { isComplete: true, isUnflushed: examine(path, isOverlapping).isUnflushed };
+  return { isComplete: true, isUnflushed: examine(path, isOverlapping, isReadOnly).isUnflushed };
 }
 
-function examine(path: string, isOverlapping: boolean): DataFileState {
+function examine(path: string, isOverlapping: boolean, isReadOnly: boolean): DataFileState {
   try {
-    return examineDataFile(path, isOverlapping);
+    return examineDataFile(path, isOverlapping, isReadOnly);
   } catch (error) {
     if (error instanceof DataFileFault) throw new StorageError(`${path} ${error.message}. ${whatToDo}`, error);
-    throw new StorageError(`${path} cannot be opened for writing: ${textOf(error)}.`, error);
+    throw new StorageError(`${path} cannot be opened${isReadOnly ? '' : ' for writing'}: ${textOf(error)}.`, error);
   }
 }
 
@@ -149,7 +150,8 @@ function syncDirectory(directory: string): void {
   }
 }
 
-function readFormat(directory: string): number | undefined {
+/** The version that the directory says it has; undefined if no store was completed there. @throws {StorageError} */
+export function readFormat(directory: string): number | undefined {
   const path = join(directory, formatFileName);
   let text: string;
   try {

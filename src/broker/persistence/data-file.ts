@@ -57,12 +57,12 @@ export interface DataFileState {
 
 /**
  * Goes through the file. A file that ends before its last pages is made longer, as those may be free, and reading a mapping beyond the end
- * of its file would end the process.
+ * of its file would end the process. To be read only, it stays as it is: nobody reads free pages then.
  * @param isOverlapping whether LMDB will be opened with overlapping sync
  * @throws {DataFileFault} or the system's error
  */
-export function examineDataFile(path: string, isOverlapping: boolean): DataFileState {
-  const file = openSync(path, 'r+');
+export function examineDataFile(path: string, isOverlapping: boolean, isReadOnly = false): DataFileState {
+  const file = openSync(path, isReadOnly ? 'r' : 'r+');
   try {
     if (endianness() === 'BE') return { isUnflushed: false };
     const metas = readMetas(file);
@@ -70,7 +70,7 @@ export function examineDataFile(path: string, isOverlapping: boolean): DataFileS
     const meta = isOverlapping || latest.isUnflushed ? pickAsOverlapping(file, metas) : latest;
     const wholeSize = (meta.lastPage + 1) * meta.pageSize;
     if (wholeSize > fileBytesMax) throw new DataFileFault('is damaged: it says that it is impossibly long');
-    if (fstatSync(file).size < wholeSize) ftruncateSync(file, wholeSize);
+    if (!isReadOnly && fstatSync(file).size < wholeSize) ftruncateSync(file, wholeSize);
     new PageWalk(file, meta).walk();
     return { isUnflushed: latest.isUnflushed };
   } finally {

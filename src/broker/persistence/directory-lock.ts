@@ -15,6 +15,9 @@ const lockName = 'lock';
 /** Errors of directories in which no socket can be made. */
 const cannotHoldSocket = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'EINVAL', 'ENOSYS', 'EACCES', 'EROFS']);
 
+/** Somebody else has the lock. */
+export class DirectoryInUseError extends StorageError {}
+
 export class DirectoryLock {
   readonly #server: Server;
 
@@ -32,10 +35,13 @@ export class DirectoryLock {
     let server = process.platform === 'win32' || !isShort ? 'impossible' : await lockAt(inside);
     if (server === 'impossible') server = await lockAt(outsidePath(directory));
     if (typeof server !== 'string') return new DirectoryLock(server);
+    if (server === 'taken') {
+      throw new DirectoryInUseError(
+        `${directory} is in use by another broker. Stop that one, or give this one a directory of its own (persistence_location, or --data).`,
+      );
+    }
     throw new StorageError(
-      server === 'taken'
-        ? `${directory} is in use by another broker. Stop that one, or give this one a directory of its own (persistence_location, or --data).`
-        : `${directory} cannot be locked, so two brokers could write to it. Use a directory of a local file system.`,
+      `${directory} cannot be locked, so two brokers could write to it. Use a directory of a local file system.`,
     );
   }
 
