@@ -27,6 +27,7 @@ export const peers = {
   mosquitto_sub: { debianPackage: 'mosquitto-clients', programs: ['mosquitto_sub'] },
   mosquitto_rr: { debianPackage: 'mosquitto-clients', programs: ['mosquitto_rr'] },
   tshark: { debianPackage: 'tshark', programs: ['tshark'] },
+  dumpcap: { debianPackage: 'wireshark-common', programs: ['dumpcap'] },
   paho: {
     debianPackage: 'python3-paho-mqtt',
     programs: ['/usr/bin/python3', 'python3'],

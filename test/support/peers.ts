@@ -9,6 +9,7 @@ export type PeerName =
   | 'mosquitto_sub'
   | 'mosquitto_rr'
   | 'tshark'
+  | 'dumpcap'
   | 'paho'
   | 'chromium';
 
