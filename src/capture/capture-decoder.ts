@@ -8,19 +8,19 @@
  */
 import { CaptureFileError } from './capture-file-error.ts';
 import type { CaptureInterface, Frame } from './frame.ts';
+import { GzipReader } from './gzip-reader.ts';
 import { isPcapMagic, PcapReader } from './pcap-reader.ts';
 import { type CaptureSecrets, type CaptureSection, type ResolvedName, sectionHeaderType } from './pcapng-blocks.ts';
 import { PcapngReader } from './pcapng-reader.ts';
 import { type RecordReader, readUint32 } from './record-reader.ts';
 
 /** The first four bytes of files that are captures for others, or packed, as a big-endian number. */
-const otherFormats: readonly (readonly [mask: number, magic: number, name: string])[] = [
-  [0xffff0000, 0x1f8b0000, 'compressed with gzip, which readCapture unpacks'],
-  [0xffffffff, 0x28b52ffd, 'compressed with zstd; it has to be unpacked first'],
-  [0xffffffff, 0x04224d18, 'compressed with lz4; it has to be unpacked first'],
-  [0xffffffff, 0xfd377a58, 'compressed with xz; it has to be unpacked first'],
-  [0xffffffff, 0x504b0304, 'a zip archive; it has to be unpacked first'],
-  [0xffffffff, 0x736e6f6f, 'a capture of the snoop format, which is not read; editcap converts it'],
+const otherFormats: readonly (readonly [magic: number, name: string])[] = [
+  [0x28b52ffd, 'compressed with zstd; it has to be unpacked first'],
+  [0x04224d18, 'compressed with lz4; it has to be unpacked first'],
+  [0xfd377a58, 'compressed with xz; it has to be unpacked first'],
+  [0x504b0304, 'a zip archive; it has to be unpacked first'],
+  [0x736e6f6f, 'a capture of the snoop format, which is not read; editcap converts it'],
 ];
 
 const magicBytes = 4;
@@ -30,7 +30,10 @@ export class CaptureDecoder {
   format: 'pcap' | 'pcapng' | undefined = undefined;
   /** What stopped the reading; nothing is read after it. */
   problem: CaptureFileError | undefined = undefined;
+  /** undefined until it is known whether the file is packed. */
+  isCompressed: boolean | undefined = undefined;
   private reader: RecordReader | undefined = undefined;
+  private gzip: GzipReader | undefined = undefined;
   private pcap: PcapReader | undefined = undefined;
   private pcapng: PcapngReader | undefined = undefined;
   /** The beginning of what is not whole yet: `pending[0..pendingLength)`. */
@@ -61,12 +64,16 @@ export class CaptureDecoder {
     return this.pcapng?.names ?? [];
   }
 
-  /** The frames that are whole now. Never throws: see `problem`. */
+  /**
+   * The frames that are whole now. Never throws: see `problem`. gzip unpacks to a thousand times its size at most, so of what `isCompressed`
+   * should be pushed little at once.
+   */
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     if (this.problem !== undefined) return frames;
     try {
-      this.take(chunk, frames);
+      if (this.isCompressed === undefined) this.takeFirst(chunk, frames);
+      else this.unpack(chunk, frames);
     } catch (error) {
       if (!(error instanceof CaptureFileError)) throw error;
       this.problem = error;
@@ -80,6 +87,8 @@ export class CaptureDecoder {
   end(): CaptureFileError | undefined {
     if (this.problem !== undefined) return this.problem;
     const { offset, pendingLength } = this;
+    this.problem = this.gzip?.end();
+    if (this.problem !== undefined) return this.problem;
     if (this.reader === undefined) {
       this.problem =
         pendingLength === 0
@@ -90,6 +99,24 @@ export class CaptureDecoder {
       this.problem = new CaptureFileError('cut-short', offset, `${what} and has at least ${this.reader.needed} bytes`);
     }
     return this.problem;
+  }
+
+  /** Two bytes say whether it is packed. */
+  private takeFirst(chunk: Uint8Array, frames: Frame[]): void {
+    const count = this.fill(2, chunk, 0);
+    if (this.pendingLength < 2) return;
+    const start = this.pending;
+    this.pending = new Uint8Array(0);
+    this.pendingLength = 0;
+    this.isCompressed = GzipReader.recognises(start);
+    if (this.isCompressed) this.gzip = new GzipReader();
+    if (count === 2) this.unpack(chunk, frames);
+    else for (const part of [start, chunk.subarray(count)]) this.unpack(part, frames);
+  }
+
+  private unpack(chunk: Uint8Array, frames: Frame[]): void {
+    if (this.gzip === undefined) this.take(chunk, frames);
+    else this.gzip.push(chunk, (bytes) => this.take(bytes, frames));
   }
 
   private take(chunk: Uint8Array, frames: Frame[]): void {
@@ -148,8 +175,8 @@ export class CaptureDecoder {
     const start = bytes.subarray(0, magicBytes);
     const digits = Array.from(start, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
     const magic = start.length < magicBytes ? 0 : readUint32(start, 0, false);
-    const known = otherFormats.find(([mask, other]) => (magic & mask) >>> 0 === other);
-    const what = known === undefined ? `it begins with ${digits}; expected pcap, pcapng or gzip` : `it is ${known[2]}`;
+    const known = otherFormats.find(([other]) => other === magic);
+    const what = known === undefined ? `it begins with ${digits}; expected pcap, pcapng or gzip` : `it is ${known[1]}`;
     return new CaptureFileError('unknown-format', 0, what);
   }
 }

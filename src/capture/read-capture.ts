@@ -1,11 +1,11 @@
 /** A capture file, from wherever it comes, to frames. */
 import { CaptureDecoder } from './capture-decoder.ts';
-import { CaptureFileError } from './capture-file-error.ts';
 import type { Frame } from './frame.ts';
-import { gunzip, isGzip } from './gunzip.ts';
 
-/** Of bytes in memory so many are looked at together, so that a batch has some thousands of frames and no more. */
+/** So many bytes are looked at together at most: a batch has some thousands of frames and no more. */
 const sliceBytes = 262_144;
+/** The same for what is packed, or may be: 16 MiB unpacked in the worst case. */
+const packedSliceBytes = 16_384;
 
 /** A whole file, or its bytes as they come: chunks of any size, not to be written to afterwards. */
 export type CaptureSource = Uint8Array | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
@@ -25,34 +25,22 @@ export async function* readCapture(
   options: ReadCaptureOptions = {},
 ): AsyncGenerator<Frame[], void, undefined> {
   const decoder = options.decoder ?? new CaptureDecoder();
-  const chunks = await unpacked(chunksOf(source));
-  let unpackingProblem: CaptureFileError | undefined;
-  try {
-    while (decoder.problem === undefined) {
-      const next = await chunks.next();
-      if (next.done === true) break;
-      const frames = decoder.push(next.value);
+  for await (const chunk of chunksOf(source)) {
+    for (let start = 0; start < chunk.length; ) {
+      const end = start + (decoder.isCompressed === false ? sliceBytes : packedSliceBytes);
+      const frames = decoder.push(chunk.subarray(start, end));
       if (frames.length > 0) yield frames;
+      if (decoder.problem !== undefined) throw decoder.problem;
+      start = end;
     }
-  } catch (error) {
-    if (!(error instanceof CaptureFileError)) throw error;
-    unpackingProblem = error;
-  } finally {
-    // Not waited for: a source that waits for bytes would not end before they come.
-    chunks.return?.()?.catch(() => {});
   }
-  const problem = unpackingProblem?.fault === 'damaged' ? unpackingProblem : (decoder.end() ?? unpackingProblem);
+  const problem = decoder.end();
   if (problem !== undefined) throw problem;
 }
 
-function chunksOf(source: CaptureSource): AsyncIterator<Uint8Array> {
-  if (source instanceof Uint8Array) return slices(source);
-  if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
-  return streamChunks(source);
-}
-
-async function* slices(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let start = 0; start < bytes.length; start += sliceBytes) yield bytes.subarray(start, start + sliceBytes);
+function chunksOf(source: CaptureSource): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
+  if (source instanceof Uint8Array) return [source];
+  return Symbol.asyncIterator in source ? source : streamChunks(source);
 }
 
 /** For platforms whose streams cannot be looped over. */
@@ -65,48 +53,6 @@ async function* streamChunks(stream: ReadableStream<Uint8Array>): AsyncGenerator
       yield value;
     }
   } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
-/** The chunks themselves, or what they unpack to if they begin as gzip does. */
-async function unpacked(chunks: AsyncIterator<Uint8Array>): Promise<AsyncIterator<Uint8Array>> {
-  let start: Uint8Array = new Uint8Array(0);
-  while (start.length < 2) {
-    const next = await chunks.next();
-    if (next.done === true) break;
-    start = start.length === 0 ? next.value : joined(start, next.value);
-  }
-  const all = new Preceded(start, chunks);
-  return isGzip(start) ? gunzip(all) : all;
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
-}
-
-/** Chunks with one before them that was looked at already. */
-class Preceded implements AsyncIterator<Uint8Array> {
-  private first: Uint8Array | undefined;
-  private readonly rest: AsyncIterator<Uint8Array>;
-
-  constructor(first: Uint8Array, rest: AsyncIterator<Uint8Array>) {
-    this.first = first;
-    this.rest = rest;
-  }
-
-  next(): Promise<IteratorResult<Uint8Array>> {
-    const { first } = this;
-    if (first === undefined || first.length === 0) return this.rest.next();
-    this.first = undefined;
-    return Promise.resolve({ done: false, value: first });
-  }
-
-  async return(): Promise<IteratorResult<Uint8Array>> {
-    await this.rest.return?.();
-    return { done: true, value: undefined };
+    await reader.cancel();
   }
 }
