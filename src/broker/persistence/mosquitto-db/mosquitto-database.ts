@@ -112,7 +112,7 @@ export class MosquittoDatabase {
       } catch (error) {
         if (!(error instanceof ItemFault)) throw error;
         const name = chunkNames[chunk.type] ?? `chunk of type ${chunk.type}`;
-        leaveOut(error.what ?? `the ${name} at byte ${chunk.offset}`, error.message);
+        leaveOut(error.what ?? `the ${name} at byte ${chunk.offset - chunkHeaderBytes}`, error.message);
       }
     }
   }
@@ -238,7 +238,7 @@ export class MosquittoDatabase {
       return decode();
     } catch (error) {
       if (!(error instanceof ChunkFault)) throw error;
-      throw this.#damage(offset, `the chunk (${chunkNames[type]}) is damaged: ${error.message}`);
+      throw this.#damage(offset - chunkHeaderBytes, `the chunk (${chunkNames[type]}) is damaged: ${error.message}`);
     }
   }
 
