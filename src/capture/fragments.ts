@@ -4,8 +4,10 @@ import type { FrameHeaders } from './frame-headers.ts';
 
 /** Datagrams that may wait for fragments at once; the one that waits longest goes first. */
 export const fragmentedDatagramsMax = 1024;
-/** Payload bytes that may wait in all of them together. */
+/** Bytes that may wait in all of them together, `fragmentOverheadBytes` for each fragment included. */
 export const fragmentBytesMax = 8 * 1024 * 1024;
+/** What a fragment costs beside its payload, so that many empty ones are bounded, too. */
+const fragmentOverheadBytes = 128;
 /** Fragments of one datagram: what 65,535 bytes come in if each carries no more than 64. */
 export const fragmentsPerDatagramMax = 1024;
 /** Seconds of the capture after which a datagram is given up: RFC 8200 §4.5. */
@@ -48,7 +50,7 @@ class FragmentedDatagram {
     let at = this.fragments.length;
     while (at > 0 && this.fragments[at - 1]!.start > fragment.start) at--;
     this.fragments.splice(at, 0, fragment);
-    this.bytes += fragment.bytes.length;
+    this.bytes += fragment.bytes.length + fragmentOverheadBytes;
   }
 
   isWhole(): boolean {
@@ -84,7 +86,7 @@ export class FragmentTable {
   readonly #waiting = new Map<string, FragmentedDatagram>();
   #bytes = 0;
 
-  /** Payload bytes that wait. */
+  /** Bytes that wait, overhead included. */
   get waitingBytes(): number {
     return this.#bytes;
   }
@@ -118,7 +120,7 @@ export class FragmentTable {
     // A copy: the frame's bytes are a view of what was read of the file, which would stay with them.
     const bytes = frame.bytes.slice(start, end);
     datagram.insert({ frame: frame.number, start: offset, end: offset + bytes.length, bytes });
-    this.#bytes += bytes.length;
+    this.#bytes += bytes.length + fragmentOverheadBytes;
     if (datagram.isWhole()) {
       this.#forget(key, datagram);
       return datagram.assemble(headers.ipVersion);
