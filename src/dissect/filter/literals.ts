@@ -117,11 +117,13 @@ function suggestNames(names: Readonly<Record<number, string>>): string {
   return `; expected a number or one of ${shown.map((name) => `"${name}"`).join(', ')}${rest}`;
 }
 
-/** Decimal, hexadecimal with 0x, binary with 0b, octal with 0. */
+/** Decimal, hexadecimal with 0x, binary with 0b, octal with 0; undefined if it is none or has more than 64 bits. */
 function parseInteger(text: string): number | undefined {
-  if (/^0[xX][0-9a-fA-F]{1,16}$/.test(text) || /^0[bB][01]{1,64}$/.test(text)) return Number(text);
-  if (/^0[0-7]+$/.test(text)) return text.length <= 22 ? Number.parseInt(text, 8) : undefined;
-  return /^(?:0|[1-9]\d{0,19})$/.test(text) ? Number(text) : undefined;
+  const isOctal = /^0[0-7]+$/.test(text);
+  if (!isOctal && !/^(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0|[1-9]\d*)$/.test(text)) return undefined;
+  if (text.length > 66) return undefined;
+  const exact = BigInt(isOctal ? `0o${text}` : text);
+  return exact > 0xffff_ffff_ffff_ffffn ? undefined : Number(exact);
 }
 
 function resolveFloat(literal: LiteralOperand, shape: ValueShape): number {

@@ -18,7 +18,7 @@ interface TypeRow {
   readonly kind: ValueKind;
   /** As error messages name it. */
   readonly name: string;
-  /** Smallest and largest integer. */
+  /** Smallest and largest integer; the sign is an operator, so that of signed ones the largest has to be the negative of the smallest. */
   readonly least?: number;
   readonly most?: number;
 }
@@ -32,9 +32,9 @@ const types: Readonly<Record<FieldType, TypeRow>> = {
   uint24: { kind: 'integer', name: 'Unsigned integer (3 bytes)', least: 0, most: 0xffffff },
   uint32: { kind: 'integer', name: 'Unsigned integer (4 bytes)', least: 0, most: 0xffffffff },
   uint64: { kind: 'integer', name: 'Unsigned integer (8 bytes)', least: 0, most: 2 ** 64 },
-  int8: { kind: 'integer', name: 'Signed integer (1 byte)', least: -0x80, most: 0x7f },
-  int16: { kind: 'integer', name: 'Signed integer (2 bytes)', least: -0x8000, most: 0x7fff },
-  int32: { kind: 'integer', name: 'Signed integer (4 bytes)', least: -0x80000000, most: 0x7fffffff },
+  int8: { kind: 'integer', name: 'Signed integer (1 byte)', least: -0x80, most: 0x80 },
+  int16: { kind: 'integer', name: 'Signed integer (2 bytes)', least: -0x8000, most: 0x8000 },
+  int32: { kind: 'integer', name: 'Signed integer (4 bytes)', least: -0x80000000, most: 0x80000000 },
   int64: { kind: 'integer', name: 'Signed integer (8 bytes)', least: -(2 ** 63), most: 2 ** 63 },
   'frame-number': { kind: 'integer', name: 'Frame number', least: 0, most: 0xffffffff },
   float: { kind: 'float', name: 'Floating point (single-precision)' },
