@@ -1,0 +1,26 @@
+/** What packets say of the connection they belong to: objects that never change. */
+
+/** What is known of a connection from its CONNECT and CONNACK; another one takes its place when more becomes known. */
+export class ConnectionFacts {
+  /** No two connections have the same. */
+  readonly connection: number;
+  /** Frame of the CONNECT; 0 if it was not seen. */
+  readonly connectFrame: number;
+  /** Client Identifier, of the CONNECT or else assigned by the CONNACK; empty if none was seen. */
+  readonly clientIdentifier: string;
+
+  constructor(connection: number, connectFrame: number, clientIdentifier: string) {
+    this.connection = connection;
+    this.connectFrame = connectFrame;
+    this.clientIdentifier = clientIdentifier;
+  }
+}
+
+/** A Topic Name that an alias stands for, in a copy of its own. */
+export class AliasedTopic {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * A packet's tree: Wireshark's lines, then ours. What Wireshark shows is described in its order and words, also where a packet is wrong; what else is
+ * to be said comes as diagnostics below the field it is about, and as computed fields at the end.
+ */
+import { PacketType } from '../../protocol/packet-types.ts';
+import type { Diagnostic } from '../diagnostic.ts';
+import type { FieldSink } from '../field-sink.ts';
+import { describeAcknowledgement, describeReason } from './describe-acknowledgement.ts';
+import { describeConnack, describeConnect, isOfUnknownVersion } from './describe-connect.ts';
+import { describeConversation } from './describe-conversation.ts';
+import { describeHeader } from './describe-header.ts';
+import { describePublish } from './describe-publish.ts';
+import { describeSuback, describeSubscribe, describeUnsuback, describeUnsubscribe } from './describe-subscribe.ts';
+import { fields } from './fields.ts';
+import { malformed } from './malformed.ts';
+import type { MqttPacket } from './packet.ts';
+import { packetSizeOf } from './packet-size.ts';
+import { PacketWalk } from './packet-walk.ts';
+import { packetTypeNames } from './value-names.ts';
+
+const unknownVersion: Diagnostic = {
+  severity: 'note',
+  group: 'Protocol',
+  message: 'Unknown version (missing the CONNECT packet?)',
+  rule: undefined,
+};
+
+const exception: Diagnostic = {
+  severity: 'error',
+  group: 'Malformed',
+  message: 'Malformed Packet (Exception occurred)',
+  rule: undefined,
+};
+
+export function describePacket(packet: MqttPacket, sink: FieldSink): void {
+  if (!sink.wants(fields.self) && !sink.wants(malformed.self)) return;
+  const { source, start, end } = packet;
+  const walk = new PacketWalk(packet, sink);
+  sink.enter(fields.self, source, start, end);
+  if (sink.wantsText) sink.setText(`${fields.self.label}, ${packetTypeNames[packet.packetType]}`);
+  if (packet.packetType !== PacketType.CONNECT && isOfUnknownVersion(walk)) {
+    sink.addDiagnostic(fields.unknownVersion, source, start, start, unknownVersion);
+  }
+  describeHeader(walk);
+  if (packetSizeOf(source.bytes, start, end) > 0) {
+    describeBody(walk);
+    describeRest(walk);
+  } else describeLengthFault(walk);
+  describeConversation(walk);
+  sink.leave();
+  if (walk.isCut && packet.absentBytes === 0) {
+    sink.enter(malformed.self, source, end, end);
+    if (sink.wantsText) sink.setText('[Malformed Packet: MQTT]');
+    sink.addDiagnostic(malformed.expert, source, end, end, exception);
+    sink.leave();
+  }
+}
+
+function describeBody(walk: PacketWalk): void {
+  switch (walk.packet.packetType) {
+    case PacketType.CONNECT:
+      describeConnect(walk);
+      break;
+    case PacketType.CONNACK:
+      describeConnack(walk);
+      break;
+    case PacketType.PUBLISH:
+      describePublish(walk);
+      break;
+    case PacketType.PUBACK:
+    case PacketType.PUBREC:
+    case PacketType.PUBREL:
+    case PacketType.PUBCOMP:
+      describeAcknowledgement(walk);
+      break;
+    case PacketType.SUBSCRIBE:
+      describeSubscribe(walk);
+      break;
+    case PacketType.SUBACK:
+      describeSuback(walk);
+      break;
+    case PacketType.UNSUBSCRIBE:
+      describeUnsubscribe(walk);
+      break;
+    case PacketType.UNSUBACK:
+      describeUnsuback(walk);
+      break;
+    case PacketType.DISCONNECT:
+    case PacketType.AUTH:
+      describeReason(walk);
+      break;
+    default:
+  }
+}
+
+/** What is left of the packet after its last field, or after the one that did not fit. */
+function describeRest(walk: PacketWalk): void {
+  const { sink, source, at, end, packet } = walk;
+  const count = end - at;
+  if (count > 0) sink.addBytes(fields.undecoded, source, at, end);
+  if (!walk.checks) return;
+  const { packetType } = packet;
+  if (walk.isCut && packet.absentBytes === 0) {
+    walk.fault(
+      at,
+      end,
+      `The packet ends within its next field: ${count} ${count === 1 ? 'byte is' : 'bytes are'} left`,
+    );
+  } else if (count > 0 && packetType !== 0 && !(packetType === PacketType.AUTH && walk.version !== 5)) {
+    walk.fault(at, end, `The packet has ${count} ${count === 1 ? 'byte' : 'bytes'} too many`);
+  }
+}
+
+function describeLengthFault(walk: PacketWalk): void {
+  const { sink, source, packet } = walk;
+  const first = Math.min(packet.start + 1, packet.end);
+  if (packet.end > first) sink.addBytes(fields.undecoded, source, first, packet.end);
+  if (!walk.checks) return;
+  const isLong = packet.end - packet.start > 4;
+  const message = isLong ? 'Remaining Length has more than four bytes' : 'The packet ends within its Remaining Length';
+  if (isLong || packet.absentBytes === 0) walk.fault(first, packet.end, message, 'MQTT-1.5.5-1');
+  walk.isCut = isLong;
+}
