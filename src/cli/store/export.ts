@@ -83,6 +83,8 @@ async function writeItems(contents: StoreContents, stream: Writable, name: strin
   if (sink.error === undefined) {
     sink.text(endLine(counts));
     await sink.finish();
+    // A write that failed is told a moment later.
+    await new Promise((resolve) => setImmediate(resolve));
   }
   if (sink.error === undefined) return true;
   if (sink.error.code === 'EPIPE') return false;

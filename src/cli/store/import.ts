@@ -1,5 +1,6 @@
 /** `clearwing store import`: a store from an export, or from the database of Mosquitto. */
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { addAbortSignal } from 'node:stream';
 import { buildStore, StoreNotEmptyError } from '../../broker/persistence/import/build-store.ts';
 import { type ImportCounts, ItemWriter } from '../../broker/persistence/import/item-writer.ts';
 import { isMosquittoDatabase, MosquittoDatabase } from '../../broker/persistence/mosquitto-db/mosquitto-database.ts';
@@ -28,20 +29,22 @@ export async function importStore({ directory, file, existing, format }: ImportR
     leftOutCount++;
     process.stderr.write(`Left out: ${printable(what)}: ${printable(reason)}\n`);
   };
-  // Before anything is made: a file that is none of the known kinds leaves no trace.
-  const source = openSource(file, format);
-  let counts: ImportCounts | undefined;
   const interruption = new AbortController();
+  const { signal } = interruption;
+  // Before anything is made: a file that is none of the known kinds leaves no trace.
+  const source = openSource(file, format, signal);
+  let counts: ImportCounts | undefined;
   const interrupt = () => interruption.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
   try {
-    await buildStore(directory, existing, interruption.signal, async (store, failure) => {
+    await buildStore(directory, existing, signal, async (store, failure) => {
       const writer = new ItemWriter(store, leaveOut);
       await writer.write(source.items(leaveOut), failure);
       counts = writer.counts;
     });
   } catch (error) {
+    if (signal.aborted) throw new ImportFileError('interrupted; nothing has changed');
     if (!(error instanceof StoreNotEmptyError)) throw error;
     throw new StoreNotEmptyError(
       `${error.message}${holds(error)}. Give --merge to add to it, or --replace to do without it`,
@@ -56,10 +59,11 @@ export async function importStore({ directory, file, existing, format }: ImportR
   return leftOutCount === 0 ? 0 : 2;
 }
 
-function openSource(path: string, format: ImportFormat | undefined): Source {
+/** @param signal ends the reading of a stream, which may be waiting for more */
+function openSource(path: string, format: ImportFormat | undefined, signal: AbortSignal): Source {
   if (path === '-') {
     if (format === 'mosquitto') throw new ImportFileError('a mosquitto.db cannot be read from the standard input');
-    return exportSource(process.stdin, 'the standard input', () => {});
+    return exportSource(addAbortSignal(signal, process.stdin), 'the standard input', () => {});
   }
   if ((format ?? formatOf(path)) === 'mosquitto') {
     const database = MosquittoDatabase.open(path);
@@ -69,7 +73,7 @@ function openSource(path: string, format: ImportFormat | undefined): Source {
       close: () => database.close(),
     };
   }
-  const stream = createReadStream(path, { highWaterMark: 256 * 1024 });
+  const stream = createReadStream(path, { highWaterMark: 256 * 1024, signal });
   return exportSource(stream, path, () => void stream.destroy());
 }
 
