@@ -37,13 +37,14 @@ function rank(unit: number): number {
   return unit >= 0xe000 ? unit - 0x800 : unit + 0x2000;
 }
 
+/** Shorter ones come first, as Wireshark has it. */
 export function compareBytes(left: Uint8Array, right: Uint8Array): number {
-  const length = Math.min(left.length, right.length);
-  for (let index = 0; index < length; index++) {
+  if (left.length !== right.length) return left.length - right.length;
+  for (let index = 0; index < left.length; index++) {
     const difference = left[index]! - right[index]!;
     if (difference !== 0) return difference;
   }
-  return left.length - right.length;
+  return 0;
 }
 
 function compareWithNetwork6(bytes: Uint8Array, { address, bits }: Network): number {

@@ -48,7 +48,7 @@ export function resolveLiteral(literal: LiteralOperand, shape: ValueShape): Lite
       return time;
     }
     case 'none':
-      throw syntaxError(`A ${typeName(shape.type)} has no value to compare with.`, literal);
+      throw syntaxError(`What is of type ${typeName(shape.type)} has no value to compare with.`, literal);
   }
 }
 

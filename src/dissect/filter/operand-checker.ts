@@ -26,18 +26,6 @@ export class OperandChecker {
     return isLiteral(operand) && (operand.kind !== 'word' || this.#registry.find(operand.text) === undefined);
   }
 
-  /** Whether it is made of values only. */
-  isConstant(operand: Operand): boolean {
-    switch (operand.kind) {
-      case 'arithmetic':
-        return this.isConstant(operand.left) && this.isConstant(operand.right);
-      case 'negative':
-        return this.isConstant(operand.operand);
-      default:
-        return this.isLiteral(operand);
-    }
-  }
-
   /**
    * What stands to the left of an operator, or alone.
    * @param sign - the operator, as it is written; undefined if there is none
@@ -158,7 +146,7 @@ export class OperandChecker {
     if (!canSlice(whole.kind)) {
       const subject = whole.field === undefined ? 'What the function returns' : `"${whole.field.name}"`;
       throw syntaxError(
-        `${subject} is a ${typeName(whole.type)} and cannot be sliced into a sequence of bytes.`,
+        `${subject} is of type ${typeName(whole.type)} and cannot be sliced into a sequence of bytes.`,
         inner,
       );
     }
@@ -178,7 +166,8 @@ export class OperandChecker {
 
   #checkNegative(operand: Operand & { kind: 'negative' }, shape: ValueShape | undefined): CheckedOperand {
     const inner = this.check(operand.operand, shape);
-    if (!canCalculate('-', inner.type)) throw syntaxError(`A ${typeName(inner.type)} has no negative.`, operand);
+    if (!canCalculate('-', inner.type))
+      throw syntaxError(`"-" cannot be applied to values of type ${typeName(inner.type)}.`, operand.operand);
     return negate(inner);
   }
 
@@ -186,12 +175,12 @@ export class OperandChecker {
     const { operator } = operand;
     const left = this.check(operand.left, shape);
     if (!canCalculate(operator, left.type)) {
-      throw syntaxError(`${operator} cannot be applied to a ${typeName(left.type)}.`, operand);
+      throw syntaxError(`"${operator}" cannot be applied to values of type ${typeName(left.type)}.`, operand.left);
     }
     const right = this.check(operand.right, left.field === undefined ? left : { type: left.type, field: undefined });
     if (!canCalculate(operator, right.type) || left.kind !== right.kind) {
       throw syntaxError(
-        `${operator} cannot be applied to a ${typeName(left.type)} and a ${typeName(right.type)}.`,
+        `"${operator}" cannot be applied to values of types ${typeName(left.type)} and ${typeName(right.type)}.`,
         operand.right,
       );
     }

@@ -41,8 +41,6 @@ export function parseFilter(text: string): Expression | undefined {
 class Parser {
   readonly #lexer: Lexer;
   #token: Token;
-  /** What comes after `#token`, if somebody looked. */
-  #ahead: Token | undefined = undefined;
   #depth = 0;
 
   constructor(text: string) {
@@ -110,8 +108,12 @@ class Parser {
       const right = this.#parseArithmetic(0);
       return { kind: 'search', quantifier, operator: search, sign, left, right, start, end: right.end };
     }
-    const isNegated = this.#is('not') && this.#isNext('in');
-    if (isNegated) this.#advance();
+    const isNegated = this.#is('not');
+    if (isNegated) {
+      this.#advance();
+      if (!this.#is('in'))
+        this.#fail('"in" after "not"; anything else is negated as a whole, as in not (a contains b)');
+    }
     if (this.#is('in')) return this.#parseMembership(start, quantifier, left, isNegated);
     if (this.#comparison() !== undefined) return this.#parseComparisons(start, quantifier, left);
     if (quantifier !== undefined) this.#fail(`a comparison: "${quantifier}" stands before one`);
@@ -246,16 +248,10 @@ class Parser {
     return this.#token.kind === 'operator' && this.#token.meaning === meaning;
   }
 
-  #isNext(meaning: string): boolean {
-    this.#ahead ??= this.#lexer.next();
-    return this.#ahead.kind === 'operator' && this.#ahead.meaning === meaning;
-  }
-
   /** To the next token; the one that was passed is given back. */
   #advance(): Token {
     const passed = this.#token;
-    this.#token = this.#ahead ?? this.#lexer.next();
-    this.#ahead = undefined;
+    this.#token = this.#lexer.next();
     return passed;
   }
 

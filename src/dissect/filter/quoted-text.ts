@@ -70,10 +70,10 @@ export function readString(text: string, start: number): QuotedText {
       throw syntaxError('The final quote was missing from a quoted string.', { start, end: text.length });
     }
     if (character === '"') break;
-    if (character === '\\' && isRaw && text[at + 1] === '"') {
-      // The backslash stays.
-      bytes.push(0x5c, 0x22);
-      plain += '\\"';
+    if (character === '\\' && isRaw && /["\\]/.test(text.charAt(at + 1))) {
+      // Neither ends the string nor escapes what follows; both stay.
+      bytes.push(0x5c, text.charCodeAt(at + 1));
+      plain += text.slice(at, at + 2);
       columns.push(at, at + 1);
       at += 2;
     } else if (character === '\\' && !isRaw) {

@@ -174,6 +174,9 @@ class Translator {
       case 'set':
         return { source: `[${escaped.ranges.map(formatRange).join('')}]`, repeats: 'yes' };
       case 'property':
+        // What `\p{Lu}` means does not depend on the case that is asked for.
+        this.#needsCases = true;
+        return { source: escaped.source, repeats: 'yes' };
       case 'piece':
         return { source: escaped.source, repeats: 'yes' };
       case 'assertion':
@@ -197,6 +200,7 @@ class Translator {
   #set(at: number): string {
     this.#noticeCase();
     const { isNegated, ranges, properties } = this.#reader.readSet(at);
+    if (properties.length > 0) this.#needsCases = true;
     const all: readonly CharacterRange[] = this.#writesCases && this.#flags.isCaseless ? withBothCases(ranges) : ranges;
     return `[${isNegated ? '^' : ''}${all.map(formatRange).join('')}${properties.join('')}]`;
   }

@@ -34,7 +34,7 @@ function quantify(operator: ComparisonOperator, quantifier: Quantifier | undefin
 export function compileComparison(relation: Relation<'comparison'>, checker: OperandChecker): FrameTest {
   const left = checkComparable(relation.left, relation.sign, checker);
   const right = checker.check(relation.right, left);
-  if (left.kind !== right.kind) refusePair(relation.left, relation.right, left, right, checker);
+  if (left.kind !== right.kind) refusePair(left, right, relation.right);
   const [operator, quantifier] = quantify(relation.operator, relation.quantifier);
   if (right.constant !== undefined) return testValues(left.read, testAgainst(operator, right.constant), quantifier);
   return testPairs(left.read, right.read, (ours, theirs) => holds(operator, ours, theirs), quantifier);
@@ -52,18 +52,12 @@ function refuse(checked: CheckedOperand, sign: string, operand: Operand): never 
   throw syntaxError(`${subject} (type=${typeName(checked.type)}) cannot participate in ${sign} comparison.`, operand);
 }
 
-function refusePair(
-  ours: Operand,
-  theirs: Operand,
-  left: CheckedOperand,
-  right: CheckedOperand,
-  checker: OperandChecker,
-): never {
+function refusePair(left: CheckedOperand, right: CheckedOperand, operand: Operand): never {
   const first = left.field?.name ?? typeName(left.type);
   const second = right.field?.name ?? typeName(right.type);
   throw syntaxError(
     `${first} and ${second} are not of compatible types: ${typeName(left.type)}, ${typeName(right.type)}.`,
-    checker.isConstant(theirs) ? theirs : { start: ours.start, end: theirs.end },
+    operand,
   );
 }
 
@@ -113,7 +107,7 @@ export function compileSearch(relation: Relation<'search'>, checker: OperandChec
     return testValues(left.read, containsTest(resolvePart(relation.right, left)), quantifier);
   }
   const right = checker.check(relation.right, left);
-  if (left.kind !== right.kind) refusePair(relation.left, relation.right, left, right, checker);
+  if (left.kind !== right.kind) refusePair(left, right, relation.right);
   return testPairs(left.read, right.read, contains, quantifier);
 }
 
@@ -156,7 +150,7 @@ export function compileMembership(relation: Relation<'membership'>, checker: Ope
   const left = checkComparable(subject, 'in', checker);
   const bound = (operand: Operand) => {
     const checked = checker.check(operand, left);
-    if (checked.kind !== left.kind) refusePair(subject, operand, left, checked, checker);
+    if (checked.kind !== left.kind) refusePair(left, checked, operand);
     return checked;
   };
   const elements = relation.elements.map(({ low, high }) => ({
