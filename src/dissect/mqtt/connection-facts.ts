@@ -9,10 +9,14 @@ export class ConnectionFacts {
   /** Client Identifier, of the CONNECT or else assigned by the CONNACK; empty if none was seen. */
   readonly clientIdentifier: string;
 
-  constructor(connection: number, connectFrame: number, clientIdentifier: string) {
+  /** Whether payloads are shown as text, as Wireshark does with `mqtt.show_msg_as_text`. */
+  readonly showsMessagesAsText: boolean;
+
+  constructor(connection: number, connectFrame: number, clientIdentifier: string, showsMessagesAsText: boolean) {
     this.connection = connection;
     this.connectFrame = connectFrame;
     this.clientIdentifier = clientIdentifier;
+    this.showsMessagesAsText = showsMessagesAsText;
   }
 }
 

@@ -11,7 +11,7 @@ import { SessionState as NewSession } from './conversations.ts';
 import { Handshake, type HandshakeTable, handshakeStates as states } from './handshake.ts';
 import type { MqttPacket } from './packet.ts';
 import { packetMarks as marks } from './packet-marks.ts';
-import { findProperty, variableByteIntegerAt, variableByteIntegerSize } from './property-walk.ts';
+import { findProperty, nextProperty, variableByteIntegerAt, variableByteIntegerSize } from './property-walk.ts';
 import { senderOf } from './senders.ts';
 import { TopicAliases } from './topic-aliases.ts';
 import { inferVersion } from './version-evidence.ts';
@@ -22,6 +22,7 @@ const pingsMax = 64;
 const unansweredMax = 100;
 
 const topicAliasIdentifier = 0x23;
+const contentTypeIdentifier = 0x03;
 const assignedClientIdentifier = 0x12;
 
 export class Connection {
@@ -53,7 +54,7 @@ export class Connection {
     this.#serverKey = flow.server.address.join('.');
     this.#isFromStart = isFromStart;
     this.areRolesKnown = isFromStart;
-    this.#facts = new ConnectionFacts(conversations.numberConnection(), 0, '');
+    this.#facts = new ConnectionFacts(conversations.numberConnection(), 0, '', conversations.showsMessagesAsText);
   }
 
   get facts(): ConnectionFacts {
@@ -172,7 +173,7 @@ export class Connection {
     const clientIdentifier = textAt(bytes, at, end);
     const isSwapped = !packet.isByClient;
     if (isSwapped && this.#hasConnect === false) packet.marks |= marks.wrongDirection;
-    this.#facts = new ConnectionFacts(this.#conversations.numberConnection(), packet.frame.number, clientIdentifier);
+    this.#facts = this.#factsOf(this.#conversations.numberConnection(), packet.frame.number, clientIdentifier);
     this.#hasConnect = true;
     this.#hasConnack = false;
     this.#clientHasEnded = false;
@@ -184,6 +185,10 @@ export class Connection {
     packet.qosState = states.none;
     this.#joinSession(clientIdentifier, (flags & 0x02) !== 0);
     if (packet.unanswered.length === 0) packet.unanswered = this.#openOf(this.#session);
+  }
+
+  #factsOf(connection: number, connectFrame: number, clientIdentifier: string): ConnectionFacts {
+    return new ConnectionFacts(connection, connectFrame, clientIdentifier, this.#conversations.showsMessagesAsText);
   }
 
   /** The Session of the client; requests of earlier connections are no part of it. */
@@ -211,7 +216,7 @@ export class Connection {
       const value = length < 0 ? -1 : findProperty(bytes, at, Math.min(end, at + length), assignedClientIdentifier);
       if (value >= 0) {
         clientIdentifier = textAt(bytes, value, end);
-        this.#facts = new ConnectionFacts(this.#facts.connection, this.#facts.connectFrame, clientIdentifier);
+        this.#facts = this.#factsOf(this.#facts.connection, this.#facts.connectFrame, clientIdentifier);
         this.#joinSession(clientIdentifier, true);
         return;
       }
@@ -233,22 +238,33 @@ export class Connection {
       packet.packetIdentifier = uint16At(bytes, at);
       at += 2;
     }
-    if (this.#version === 5 && at < end && bytes[at] !== 0) this.#resolveAlias(packet, topicStart, topicLength, at);
+    if (this.#version === 5 && at < end && bytes[at] !== 0) this.#readProperties(packet, topicStart, topicLength, at);
     if (qos > 0) this.#beginDelivery(packet, qos);
   }
 
-  #resolveAlias(packet: MqttPacket, topicStart: number, topicLength: number, at: number): void {
+  /** Topic Alias and Content Type, the two properties that other packets and layers depend on. */
+  #readProperties(packet: MqttPacket, topicStart: number, topicLength: number, at: number): void {
     const { bytes } = packet.source;
     const { end } = packet;
     const length = variableByteIntegerAt(bytes, at, end);
     if (length < 0) return;
-    const first = at + variableByteIntegerSize(bytes, at);
-    const value = findProperty(bytes, first, Math.min(end, first + length), topicAliasIdentifier);
-    if (value < 0) return;
-    const alias = uint16At(bytes, value);
+    let next = at + variableByteIntegerSize(bytes, at);
+    const propertiesEnd = Math.min(end, next + length);
+    while (next >= 0 && next < propertiesEnd) {
+      const identifier = bytes[next];
+      const value = next + 1;
+      next = nextProperty(bytes, next, propertiesEnd);
+      if (next < 0) return;
+      if (identifier === topicAliasIdentifier) {
+        this.#resolveAlias(packet, topicStart, topicLength, uint16At(bytes, value));
+      } else if (identifier === contentTypeIdentifier) packet.contentTypeStart = value;
+    }
+  }
+
+  #resolveAlias(packet: MqttPacket, topicStart: number, topicLength: number, alias: number): void {
     const aliases = packet.isByClient ? this.#clientAliases : this.#serverAliases;
     if (topicLength > 0) {
-      aliases.define(alias, bytes, topicStart, topicStart + topicLength);
+      aliases.define(alias, packet.source.bytes, topicStart, topicStart + topicLength);
       return;
     }
     packet.aliasedTopic = aliases.find(alias);

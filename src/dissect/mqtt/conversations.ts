@@ -6,13 +6,15 @@
 import type { GatheredPacket } from './gathered-packet.ts';
 import { HandshakeList, HandshakeTable } from './handshake.ts';
 
-export interface ConversationLimits {
+export interface ConversationOptions {
   /** Sessions that are remembered for when their client connects again. Default 65,536. */
   readonly sessionsMax?: number;
   /** Handshakes under way, over all connections. Default 262,144. */
   readonly handshakesMax?: number;
   /** Bytes of packets that wait for the rest of them, over all connections. Default 536,870,912, twice the largest packet. */
   readonly gatheredBytesMax?: number;
+  /** Whether payloads are shown as text instead of bytes: Wireshark's `mqtt.show_msg_as_text`. Default false. */
+  readonly showsMessagesAsText?: boolean;
 }
 
 /** State that may outlive a connection. [MQTT 5.0 §4.1] */
@@ -24,6 +26,7 @@ export class SessionState {
 
 export class Conversations {
   readonly handshakes: HandshakeList;
+  readonly showsMessagesAsText: boolean;
   readonly #sessionsMax: number;
   readonly #gatheredBytesMax: number;
   /** Least recently connected first. */
@@ -32,10 +35,11 @@ export class Conversations {
   #gatheredBytes = 0;
   #connections = 0;
 
-  constructor(limits: ConversationLimits = {}) {
-    this.handshakes = new HandshakeList(limits.handshakesMax ?? 262_144);
-    this.#sessionsMax = limits.sessionsMax ?? 65_536;
-    this.#gatheredBytesMax = limits.gatheredBytesMax ?? 536_870_912;
+  constructor(options: ConversationOptions = {}) {
+    this.handshakes = new HandshakeList(options.handshakesMax ?? 262_144);
+    this.showsMessagesAsText = options.showsMessagesAsText ?? false;
+    this.#sessionsMax = options.sessionsMax ?? 65_536;
+    this.#gatheredBytesMax = options.gatheredBytesMax ?? 536_870_912;
   }
 
   /** A number for a connection, no two the same. */

@@ -30,11 +30,14 @@ export function describeConnect(walk: PacketWalk): void {
   if (identifierLength < 0 || !walk.text(fields.clientIdentifier, identifierLength)) return;
   if (walk.checks) checkClientIdentifier(walk, identifierLength, flags);
   if ((flags & willFlag) !== 0 && !describeWill(walk, isNew)) return;
+  // Wireshark takes no offence at an announced user name or password that is not there.
+  if ((flags & (userNameFlag | passwordFlag)) !== 0 && isMissing(walk)) return;
   if ((flags & userNameFlag) !== 0) {
     const length = walk.number(fields.userNameLength, 2);
     if (length < 0 || !walk.text(fields.userName, length)) return;
   }
   if ((flags & passwordFlag) !== 0) {
+    if (isMissing(walk)) return;
     const length = walk.number(fields.passwordLength, 2);
     if (length < 0 || !walk.has(length)) return;
     const start = walk.at;
@@ -42,6 +45,15 @@ export function describeConnect(walk: PacketWalk): void {
     // Bytes of any kind are allowed here.
     walk.sink.addString(fields.password, walk.source, start, walk.at);
   }
+}
+
+function isMissing(walk: PacketWalk): boolean {
+  if (walk.at < walk.end || walk.packet.absentBytes > 0) return false;
+  // 3.1 says that they may be.
+  if (walk.checks && walk.packet.version !== 3) {
+    walk.fault(walk.at, walk.at, 'User Name or Password is announced by its flag and not there');
+  }
+  return true;
 }
 
 function checkProtocol(walk: PacketWalk, nameStart: number, level: number): void {
@@ -187,10 +199,17 @@ function describeConnackFlags(walk: PacketWalk, flags: number): void {
     sink.setText(value + reserved + ((flags & 1) === 0 ? '' : ', Session Present'));
   }
   sink.add(fields.connackReserved, source, at, at + 1, (flags & 0xfe) !== 0);
+  if (sink.wantsText && (flags & 0xfe) !== 0) sink.setText(`${drawnBits(flags)} = Reserved: Set`);
   if (walk.checks && (flags & 0xfe) !== 0) walk.fault(at, at + 1, 'Reserved flags are set', 'MQTT-3.2.2-1');
   sink.add(fields.sessionPresent, source, at, at + 1, (flags & 1) !== 0);
   sink.leave();
   walk.at = at + 1;
+}
+
+/** The seven reserved bits as they are, not as the one boolean that they make together: `1000 000.`. */
+function drawnBits(flags: number): string {
+  const digits = (flags >> 1).toString(2).padStart(7, '0');
+  return `${digits.slice(0, 4)} ${digits.slice(4)}.`;
 }
 
 export function hex(code: number): string {

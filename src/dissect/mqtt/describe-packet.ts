@@ -5,10 +5,12 @@
 import { PacketType } from '../../protocol/packet-types.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { FieldSink } from '../field-sink.ts';
+import { shortFields } from '../layers/trouble.ts';
 import { describeAcknowledgement, describeReason } from './describe-acknowledgement.ts';
 import { describeConnack, describeConnect, isOfUnknownVersion } from './describe-connect.ts';
 import { describeConversation } from './describe-conversation.ts';
 import { describeHeader } from './describe-header.ts';
+import { describeMedia, jsonFields, textLinesFields } from './describe-media.ts';
 import { describePublish } from './describe-publish.ts';
 import { describeSuback, describeSubscribe, describeUnsuback, describeUnsubscribe } from './describe-subscribe.ts';
 import { fields } from './fields.ts';
@@ -33,7 +35,7 @@ const exception: Diagnostic = {
 };
 
 export function describePacket(packet: MqttPacket, sink: FieldSink): void {
-  if (!sink.wants(fields.self) && !sink.wants(malformed.self)) return;
+  if (!isWanted(sink)) return;
   const { source, start, end } = packet;
   const walk = new PacketWalk(packet, sink);
   sink.enter(fields.self, source, start, end);
@@ -48,12 +50,34 @@ export function describePacket(packet: MqttPacket, sink: FieldSink): void {
   } else describeLengthFault(walk);
   describeConversation(walk);
   sink.leave();
-  if (walk.isCut && packet.absentBytes === 0) {
-    sink.enter(malformed.self, source, end, end);
-    if (sink.wantsText) sink.setText('[Malformed Packet: MQTT]');
-    sink.addDiagnostic(malformed.expert, source, end, end, exception);
+  if (walk.isCut) describeTrouble(walk);
+  else describeMedia(walk);
+}
+
+function isWanted(sink: FieldSink): boolean {
+  return (
+    sink.wants(fields.self) ||
+    sink.wants(malformed.self) ||
+    sink.wants(shortFields.self) ||
+    sink.wants(jsonFields.self) ||
+    sink.wants(textLinesFields.self)
+  );
+}
+
+/** What follows a packet whose fields do not fit in what there is of it. */
+function describeTrouble(walk: PacketWalk): void {
+  const { sink, source, packet } = walk;
+  const { end } = packet;
+  if (packet.absentBytes > 0) {
+    sink.enterGenerated(shortFields.self, source, end, end);
+    if (sink.wantsText) sink.setText('Packet size limited during capture: MQTT truncated');
     sink.leave();
+    return;
   }
+  sink.enterGenerated(malformed.self, source, end, end);
+  if (sink.wantsText) sink.setText('Malformed Packet: MQTT');
+  sink.addDiagnostic(malformed.expert, source, end, end, exception);
+  sink.leave();
 }
 
 function describeBody(walk: PacketWalk): void {
@@ -113,11 +137,11 @@ function describeRest(walk: PacketWalk): void {
 
 function describeLengthFault(walk: PacketWalk): void {
   const { sink, source, packet } = walk;
+  const isLong = packet.end - packet.start > 4;
+  walk.isCut = true;
   const first = Math.min(packet.start + 1, packet.end);
   if (packet.end > first) sink.addBytes(fields.undecoded, source, first, packet.end);
   if (!walk.checks) return;
-  const isLong = packet.end - packet.start > 4;
   const message = isLong ? 'Remaining Length has more than four bytes' : 'The packet ends within its Remaining Length';
   if (isLong || packet.absentBytes === 0) walk.fault(first, packet.end, message, 'MQTT-1.5.5-1');
-  walk.isCut = isLong;
 }

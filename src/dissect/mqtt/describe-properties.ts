@@ -20,32 +20,48 @@ export interface PropertyRange {
   readonly end: number;
 }
 
-/** The properties at `walk.at`; undefined if they do not fit. */
+/** The properties at `walk.at`; undefined if they do not fit in the packet. */
 export function describeProperties(
   walk: PacketWalk,
   field: FieldDescriptor,
   scope: PropertyScope,
 ): PropertyRange | undefined {
   const { sink, source, bytes } = walk;
+  const packetEnd = walk.end;
   const begin = walk.at;
-  const length = variableByteIntegerAt(bytes, begin, walk.end);
+  const length = variableByteIntegerAt(bytes, begin, packetEnd);
   if (length < 0) {
     walk.isCut = true;
-    if (walk.checks && begin < walk.end) walk.fault(begin, walk.end, 'Property Length has no end');
+    if (walk.checks && begin < packetEnd) walk.fault(begin, packetEnd, 'Property Length has no end');
     return undefined;
   }
   const start = begin + variableByteIntegerSize(bytes, begin);
   const end = start + length;
-  sink.enter(field, source, begin, Math.min(end, walk.end));
+  walk.end = Math.min(end, packetEnd);
+  sink.enter(field, source, begin, walk.end);
+  walk.at = begin;
+  walk.end = Math.max(walk.end, start);
   walk.variableByteInteger(fields.propertyLength);
-  if (walk.checks && end > walk.end) {
-    walk.fault(begin, start, `Property Length is ${length}, ${walk.end - start} bytes are left of the packet`);
+  if (walk.checks && end > packetEnd) {
+    walk.fault(begin, start, `Property Length is ${length}, ${packetEnd - start} bytes are left of the packet`);
   }
   const seen = new SeenProperties();
-  while (walk.at < end && !walk.isCut) describeProperty(walk, end, scope, seen);
-  if (walk.checks && !walk.isCut) checkTogether(walk, scope, seen, begin, end);
+  while (walk.at < walk.end && !walk.isCut) describeProperty(walk, scope, seen);
+  if (end > packetEnd) walk.isCut = true;
+  else if (walk.isCut) endEarly(walk);
+  else if (walk.checks) checkTogether(walk, scope, seen, begin, end);
   sink.leave();
+  walk.end = packetEnd;
   return walk.isCut ? undefined : { start, end };
+}
+
+/** The last property goes beyond the Property Length: it is not read further, but what follows the properties is. */
+function endEarly(walk: PacketWalk): void {
+  const { sink, source, at, end } = walk;
+  if (at < end) sink.addBytes(fields.undecoded, source, at, end);
+  if (walk.checks) walk.fault(at, end, 'The last property goes beyond the Property Length');
+  walk.at = end;
+  walk.isCut = false;
 }
 
 /** Identifiers met so far: properties have numbers below 64. */
@@ -63,27 +79,23 @@ class SeenProperties {
   }
 }
 
-function describeProperty(walk: PacketWalk, end: number, scope: PropertyScope, seen: SeenProperties): void {
-  const { sink, source, bytes, checks } = walk;
+function describeProperty(walk: PacketWalk, scope: PropertyScope, seen: SeenProperties): void {
+  const { sink, source, bytes, checks, end } = walk;
   const begin = walk.at;
   const identifier = walk.number(fields.propertyIdentifier, 1);
   if (identifier < 0) return;
   const fact = propertyFacts[identifier];
   if (fact === undefined) {
     if (checks) checkUnknown(walk, identifier, begin, end);
-    const available = Math.min(end, walk.end);
-    sink.addString(fields.unknownProperty, source, walk.at, available);
-    walk.at = available;
-    if (end > walk.end) walk.isCut = true;
+    // Its length is not known, so it takes all that is left.
+    sink.addString(fields.unknownProperty, source, walk.at, end);
+    walk.at = end;
     return;
   }
   if (checks) checkPlace(walk, fact, scope, seen, begin);
   seen.add(identifier);
   const valueStart = walk.at;
   describeValue(walk, fact, identifier);
-  if (!walk.isCut && walk.at > end && checks) {
-    walk.fault(begin, walk.at, `${fact.row.name} goes beyond the Property Length`);
-  }
   if (walk.isCut || fact.field === undefined || !sink.wants(fact.field)) return;
   sink.addHidden(fact.field, source, valueStart, walk.at, propertyValue(fact, bytes, valueStart, walk.at));
 }

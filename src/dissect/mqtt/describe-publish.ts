@@ -1,11 +1,11 @@
 /** PUBLISH, field by field. [MQTT 5.0 §3.3] */
 import type { Diagnostic } from '../diagnostic.ts';
 import { decodeText } from '../format-text.ts';
-import { describeProperties, emptyTopic, type PropertyRange } from './describe-properties.ts';
+import { describeProperties, emptyTopic } from './describe-properties.ts';
 import { fields } from './fields.ts';
 import { packetMarks } from './packet-marks.ts';
 import type { PacketWalk } from './packet-walk.ts';
-import { findProperty } from './property-walk.ts';
+import { findProperty, variableByteIntegerAt, variableByteIntegerSize } from './property-walk.ts';
 
 const topicAliasIdentifier = 0x23;
 
@@ -20,14 +20,16 @@ export function describePublish(walk: PacketWalk): void {
   const { sink, source, packet } = walk;
   const topicLength = walk.number(fields.topicLength, 2);
   if (topicLength < 0) return;
-  if (topicLength === 0) {
-    if (walk.version !== 5) sink.addDiagnostic(fields.illegalTopicLength, source, walk.at, walk.at, emptyTopic);
-    if (walk.checks && walk.version !== 5) {
-      walk.fault(walk.at - 2, walk.at, 'Topic Name is empty', undefined, 'MQTT311-4.7.3-1');
-    }
-  } else {
+  const hasAlias = topicLength === 0 && walk.version === 5 && findAlias(walk);
+  if (topicLength > 0) {
     if (!walk.text(fields.topic, topicLength)) return;
     if (walk.checks) checkTopicName(walk, walk.at - topicLength);
+  } else if (!hasAlias) {
+    sink.addDiagnostic(fields.illegalTopicLength, source, walk.at, walk.at, emptyTopic);
+    if (walk.checks) {
+      const message = walk.version === 5 ? 'No Topic Name, and no Topic Alias' : 'Topic Name is empty';
+      walk.fault(walk.at - 2, walk.at, message, 'MQTT-4.7.3-1', 'MQTT311-4.7.3-1');
+    }
   }
   if ((packet.header & 0x06) !== 0) {
     const identifier = walk.number(fields.packetIdentifier, 2);
@@ -36,14 +38,26 @@ export function describePublish(walk: PacketWalk): void {
       walk.fault(walk.at - 2, walk.at, 'Packet Identifier is 0', 'MQTT-2.2.1-3', 'MQTT311-2.3.1-1');
     }
   }
-  if (walk.version === 5) {
-    const properties = describeProperties(walk, fields.properties, 'PUBLISH');
-    if (properties === undefined) return;
-    if (topicLength === 0) describeAliasedTopic(walk, properties);
+  if (walk.version === 5 && describeProperties(walk, fields.properties, 'PUBLISH') === undefined) return;
+  if (hasAlias) describeAliasedTopic(walk);
+  if (packet.absentBytes > 0) {
+    walk.isCut = true;
+    return;
   }
-  // Nothing is shown of a payload that is not there.
-  sink.addBytes(fields.message, source, walk.at, walk.end);
+  walk.payloadStart = walk.at;
+  if (walk.packet.facts.showsMessagesAsText) sink.addString(fields.messageText, source, walk.at, walk.end);
+  else sink.addBytes(fields.message, source, walk.at, walk.end);
   walk.at = walk.end;
+}
+
+/** Whether a Topic Alias is among the properties of a PUBLISH without a topic. */
+function findAlias(walk: PacketWalk): boolean {
+  const { bytes, end, packet } = walk;
+  const begin = walk.at + ((packet.header & 0x06) === 0 ? 0 : 2);
+  const length = variableByteIntegerAt(bytes, begin, end);
+  if (length < 0) return false;
+  const start = begin + variableByteIntegerSize(bytes, begin);
+  return findProperty(bytes, start, Math.min(end, start + length), topicAliasIdentifier) >= 0;
 }
 
 function checkTopicName(walk: PacketWalk, start: number): void {
@@ -55,14 +69,8 @@ function checkTopicName(walk: PacketWalk, start: number): void {
 }
 
 /** The topic that the alias stands for, which is not in the bytes. */
-function describeAliasedTopic(walk: PacketWalk, properties: PropertyRange): void {
+function describeAliasedTopic(walk: PacketWalk): void {
   const { sink, source, packet, at } = walk;
-  const alias = findProperty(walk.bytes, properties.start, properties.end, topicAliasIdentifier);
-  if (alias < 0) {
-    sink.addDiagnostic(fields.illegalTopicLength, source, at, at, emptyTopic);
-    if (walk.checks) walk.fault(at, at, 'No Topic Name, and no Topic Alias', 'MQTT-4.7.3-1');
-    return;
-  }
   if (sink.wants(fields.topic)) {
     const topic = packet.aliasedTopic;
     sink.addGenerated(fields.topic, source, at, at, topic === undefined ? '' : decodeText(topic.bytes));

@@ -1,26 +1,29 @@
-/** Finds out whether a packet's fields fit in it, by describing it to nobody. */
+/** Finds out whether a packet's fields fit in what there is of it, by describing it to nobody. */
 import type { DataSource } from '../../capture/frame.ts';
 import type { FieldDescriptor } from '../field.ts';
 import type { FieldSink } from '../field-sink.ts';
+import { shortFields } from '../layers/trouble.ts';
 import { malformed } from './malformed.ts';
 import type { MqttPacket } from './packet.ts';
 
 export class MalformedProbe implements FieldSink {
   readonly wantsText = false;
-  #isMalformed = false;
+  /** What the Info column says of it at its end; empty if nothing. */
+  #suffix = '';
 
-  isMalformed(packet: MqttPacket): boolean {
-    this.#isMalformed = false;
+  suffixOf(packet: MqttPacket): string {
+    this.#suffix = '';
     packet.describe(this);
-    return this.#isMalformed;
+    return this.#suffix;
   }
 
   wants(field: FieldDescriptor): boolean {
     return field === malformed.self;
   }
 
-  enter(field: FieldDescriptor, _source: DataSource, _start: number, _end: number): void {
-    if (field === malformed.self) this.#isMalformed = true;
+  enterGenerated(field: FieldDescriptor, _source: DataSource, _start: number, _end: number): void {
+    if (field === malformed.self) this.#suffix = '[Malformed Packet]';
+    else if (field === shortFields.self) this.#suffix = '[Packet size limited during capture]';
   }
 
   add(): void {}
@@ -28,7 +31,7 @@ export class MalformedProbe implements FieldSink {
   addBytes(): void {}
   addGenerated(): void {}
   addHidden(): void {}
-  enterGenerated(): void {}
+  enter(): void {}
   enterText(): void {}
   leave(): void {}
   setText(): void {}

@@ -2,12 +2,10 @@
 import { PacketType } from '../../protocol/packet-types.ts';
 import { decodeText } from '../format-text.ts';
 import { MalformedProbe } from './malformed-probe.ts';
+import { mediaInfo } from './media.ts';
 import type { MqttPacket } from './packet.ts';
 import { variableByteIntegerAt, variableByteIntegerSize } from './property-walk.ts';
 import { packetTypeNames } from './value-names.ts';
-
-/** A packet whose fields do not fit has said so far what its fields said so far. */
-const malformedSuffix = '[Malformed Packet]';
 
 const probe = new MalformedProbe();
 
@@ -31,16 +29,12 @@ export function packetInfo(packet: MqttPacket): string {
   }
 }
 
-/** Whether the packet is one whose fields do not fit. Packets of the usual lengths are known to be none without a look. */
+/** What is said at the end of a packet whose fields do not fit. The usual lengths are known to be right without a look. */
 function suffix(packet: MqttPacket): string {
-  if (
-    packet.end - packet.bodyStart === 2 &&
-    packet.packetType !== PacketType.CONNACK &&
-    packet.packetType !== PacketType.SUBACK
-  ) {
-    if (packet.version < 5 || packet.packetType < PacketType.SUBSCRIBE) return '';
-  }
-  return probe.isMalformed(packet) ? malformedSuffix : '';
+  const { packetType } = packet;
+  const isPlain = packetType >= PacketType.PUBACK && packetType <= PacketType.PUBCOMP;
+  if (isPlain && packet.end - packet.bodyStart === 2 && packet.absentBytes === 0) return '';
+  return probe.suffixOf(packet);
 }
 
 function identifierInfo(packet: MqttPacket, at: number): string {
@@ -59,9 +53,20 @@ function publishInfo(packet: MqttPacket): string {
   const at = topicEnd + (hasIdentifier ? 2 : 0);
   if (at > end) return suffix(packet);
   const identifier = hasIdentifier ? identifierInfo(packet, topicEnd) : '';
-  if (packet.version === 5 && bytes[at] !== 0 && probe.isMalformed(packet)) return identifier + malformedSuffix;
+  const trouble = packet.absentBytes > 0 || (packet.version === 5 && bytes[at] !== 0) ? probe.suffixOf(packet) : '';
+  // The topic is said when all before the payload has been read.
+  if (trouble !== '' && !isBeforePayload(packet, at)) return identifier + trouble;
   const topic = packet.aliasedTopic === undefined ? bytes.subarray(topicStart, topicEnd) : packet.aliasedTopic.bytes;
-  return `${identifier} [${decodeText(topic)}]`;
+  return `${identifier} [${decodeText(topic)}]${mediaInfo(packet)}${trouble}`;
+}
+
+/** Whether what is missing is missing from the payload only. */
+function isBeforePayload(packet: MqttPacket, at: number): boolean {
+  if (packet.absentBytes === 0) return false;
+  if (packet.version !== 5) return true;
+  const { bytes } = packet.source;
+  const length = variableByteIntegerAt(bytes, at, packet.end);
+  return length >= 0 && at + variableByteIntegerSize(bytes, at) + length <= packet.end;
 }
 
 function subscribeInfo(packet: MqttPacket): string {

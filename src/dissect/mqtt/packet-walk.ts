@@ -17,12 +17,15 @@ export class PacketWalk {
   readonly sink: FieldSink;
   readonly source: DataSource;
   readonly bytes: Uint8Array;
-  readonly end: number;
+  /** Where the fields have to end: with the packet, or with the properties while these are read. */
+  end: number;
   /** Whether faults are asked for. */
   readonly checks: boolean;
   /** 3, 4 or 5; 0 where no CONNECT was seen and the packets do not prove 5. */
   readonly version: number;
   at: number;
+  /** First byte of the payload of a PUBLISH; -1 without one. */
+  payloadStart = -1;
   /** A field did not fit. */
   isCut = false;
 

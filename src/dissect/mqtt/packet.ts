@@ -5,6 +5,7 @@ import type { UpperLayer } from '../stream-dissector.ts';
 import type { AliasedTopic, ConnectionFacts } from './connection-facts.ts';
 import { describePacket } from './describe-packet.ts';
 import { fields } from './fields.ts';
+import { mediaColumn } from './media.ts';
 import { packetInfo } from './packet-info.ts';
 
 const none: readonly number[] = [];
@@ -12,7 +13,6 @@ const none: readonly number[] = [];
 /** A fixed shape. Fields without `readonly` are set while the packet is received, and never again. */
 export class MqttPacket implements UpperLayer {
   readonly protocol = fields.self;
-  readonly columnProtocol = 'MQTT';
   readonly source: DataSource;
   /** Fixed header, variable header, and the end of what is there of it. */
   readonly start: number;
@@ -33,6 +33,8 @@ export class MqttPacket implements UpperLayer {
   /** 0 if it has none. */
   packetIdentifier = 0;
   aliasedTopic: AliasedTopic | undefined = undefined;
+  /** Where the Content Type of a PUBLISH lies, with its length in front; -1 if it has none. */
+  contentTypeStart = -1;
   /** One of `handshakeStates`. */
   qosState = 0;
   marks = 0;
@@ -71,6 +73,10 @@ export class MqttPacket implements UpperLayer {
     this.isByClient = isByClient;
     this.header = header;
     this.facts = facts;
+  }
+
+  get columnProtocol(): string {
+    return this.contentTypeStart >= 0 ? mediaColumn(this) : 'MQTT';
   }
 
   /** 0–15, as `PacketType`. */
