@@ -69,7 +69,7 @@ class CborReader {
 
   whole(depth = 1): PayloadNode {
     const node = this.item(undefined, depth);
-    XX;
+    if (this.position < this.end) throw this.fault('more bytes after the data item', this.position);
     return node;
   }
 

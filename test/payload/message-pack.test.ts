@@ -59,9 +59,9 @@ const examples: readonly (readonly [hex: string, text: string, value: unknown])[
   ['c7 03 80 010203', "ext(-128, h'010203')", new ExtensionValue(-128, Uint8Array.of(1, 2, 3))],
   ['c8 0001 01 ff', "ext(1, h'ff')", new ExtensionValue(1, Uint8Array.of(255))],
   ['c9 00000001 01 ff', "ext(1, h'ff')", new ExtensionValue(1, Uint8Array.of(255))],
-  ['d6 ff 5d8c5a00', 'timestamp("2019-09-26T06:26:40Z")', new Date('2019-09-26T06:26:40Z')],
+  ['d6 ff 5d8c5a00', 'timestamp("2019-09-26T06:26:08Z")', new Date('2019-09-26T06:26:08Z')],
   ['d7 ff 0000000400000001', 'timestamp("1970-01-01T00:00:01.000000001Z")', new Date(1000)],
-  ['d7 ff 77359400 5d8c5a00', 'timestamp("2019-09-26T06:26:40.5Z")', new Date('2019-09-26T06:26:40.500Z')],
+  ['d7 ff 77359400 5d8c5a00', 'timestamp("2019-09-26T06:26:08.5Z")', new Date('2019-09-26T06:26:08.500Z')],
   ['c7 0c ff 00000000 ffffffffffffffff', 'timestamp("1969-12-31T23:59:59Z")', new Date(-1000)],
   ['c7 0c ff 3b9aca00 0000000000000000', "ext(-1, h'3b9aca000000000000000000')", expect.any(ExtensionValue)],
 ];
