@@ -1,4 +1,5 @@
 /** `clearwing store` as a program. */
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -23,6 +24,9 @@ import { makeStore, storeCommand } from './store/program.ts';
 import { message, sampleItems } from './store/sample-items.ts';
 
 const fixture = join(repositoryDirectory, 'test/fixtures/mosquitto-2.0.11.db');
+
+/** util-linux has the program that sets them. */
+const hasFileLimits = spawnSync('prlimit', ['--version']).status === 0;
 
 interface Sample {
   readonly files: TemporaryFiles;
@@ -441,7 +445,7 @@ describe('clearwing store export and import', () => {
       expect(stderr).toMatch(expected);
       expect(contentOf(store)).toEqual(before);
       expect((await storeCommand(['import', files.path('fresh'), file])).status).toBe(1);
-      expect(existsSync(files.path('fresh/clearwing.db'))).toBe(false);
+      expect(existsSync(files.path('fresh'))).toBe(false);
     }
     const forced = await storeCommand(['import', directory, neither, '--from', 'mosquitto', '--replace']);
     expect(forced.stderr).toBe(`Error: ${neither} is no database of Mosquitto: it does not begin as one.\n`);
@@ -555,6 +559,18 @@ describe('clearwing store export and import', () => {
         expect.stringMatching(/^Error: the standard output cannot be written: .*ENOSPC/),
       ]);
     }
+  });
+
+  it.skipIf(!hasFileLimits)('leave everything as it was when the disk takes no more', async () => {
+    const { directory, store } = await sample();
+    const before = contentOf(store);
+    const command = [process.execPath, clearwingMain, 'store', 'import', directory, fixture, '--merge'];
+    const { status, stdout, stderr } = await start('prlimit', ['--fsize=40960', ...command]).finished;
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(
+      /Error: .*clearwing\.db(\/import)? cannot be .*: the file would be larger than is allowed\.\n$/,
+    );
+    expect(contentOf(store)).toEqual(before);
   });
 
   it('read and write 100 MB of payloads with a heap of 64 MB', async () => {

@@ -60,6 +60,7 @@ export async function buildStore(
   fill: (store: Store, failure: Promise<never>) => Promise<void>,
 ): Promise<void> {
   const isNew = !existsSync(directory);
+  const isParentNew = !existsSync(dirname(directory));
   makeDirectory(directory);
   const owner = statSync(isNew ? dirname(directory) : directory);
   let lock: DirectoryLock | undefined;
@@ -79,6 +80,7 @@ export async function buildStore(
     if (lock !== undefined) rmSync(work, { recursive: true, force: true });
     await lock?.release();
     if (isNew && !isDone) removeEmpty(directory);
+    if (isParentNew && !isDone) removeEmpty(dirname(directory));
   }
   if (process.getuid?.() === 0) giveTo(directory, owner.uid, owner.gid);
 }
