@@ -139,7 +139,7 @@ const behaviour: readonly KeyRow[] = [
     'shutdown_timeout',
     'shutdownTimeout',
     integer(0, 3600, 'seconds'),
-    'How long a stop may wait for clients to take what was sent to them.',
+    'How long a stop may wait for clients to take what was sent to them, and for the disk to take what is kept (a second at least). See [guarantees](../guarantees.md).',
     ours,
   ),
 ];
