@@ -12,7 +12,7 @@ import { describeWithPeer } from '../../support/peers.ts';
 import { openClient } from '../../support/raw-client.ts';
 import { property, puback, pubcomp, publish5, pubrec, pubrel, subscribe5 } from '../../support/raw-packets.ts';
 import { testPatienceMs } from '../../support/suite.ts';
-import { storeCommand } from './program.ts';
+import { mosquittoFixture, storeCommand } from './program.ts';
 
 const isDup = ({ flags }: ReadPacket) => (flags & 8) !== 0;
 const brief = (packet: ReadPacket) => [packet.topic, String(packet.payload), packet.qos, isDup(packet)] as const;
@@ -144,7 +144,7 @@ describe('clearwing store import, of a file that a Mosquitto left', () => {
     'is found by a broker that is started with --data',
     async () => {
       const files = temporaryFiles();
-      const { status } = await storeCommand(['import', files.path('data'), 'test/fixtures/mosquitto-2.0.11.db']);
+      const { status } = await storeCommand(['import', files.path('data'), mosquittoFixture]);
       expect(status).toBe(0);
       const broker = await startBroker({ program: 'clearwing', args: ['--data', files.path('data')] });
       const client = await openClient(broker.port, {
