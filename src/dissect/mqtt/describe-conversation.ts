@@ -1,5 +1,6 @@
 /** What is to be said of a packet by its place in the conversation: computed fields of ours, after all others. */
 import { TimeValue } from '../field.ts';
+import { describePayload } from './describe-payload.ts';
 import { fields } from './fields.ts';
 import { handshakeStateNames, handshakeStates } from './handshake.ts';
 import type { MqttPacket } from './packet.ts';
@@ -9,7 +10,9 @@ import type { PacketWalk } from './packet-walk.ts';
 export function describeConversation(walk: PacketWalk): void {
   const { sink, source, packet } = walk;
   const { facts, start } = packet;
-  sink.addGenerated(fields.client, source, start, start, facts.clientIdentifier);
+  if (facts.connectFrame > 0 || facts.clientIdentifier !== '') {
+    sink.addGenerated(fields.client, source, start, start, facts.clientIdentifier);
+  }
   if (packet.version >= 3 && packet.version <= 5) {
     sink.addGenerated(fields.version, source, start, start, packet.version);
     if (packet.has(marks.inferredVersion)) sink.addGenerated(fields.versionIsInferred, source, start, start, true);
@@ -17,6 +20,7 @@ export function describeConversation(walk: PacketWalk): void {
   sink.addGenerated(fields.direction, source, start, start, packet.isByClient ? 'client' : 'server');
   if (facts.connectFrame > 0) sink.addGenerated(fields.connectFrame, source, start, start, facts.connectFrame);
   describeHandshake(walk);
+  describePayload(walk);
   for (const frame of packet.unanswered) sink.addGenerated(fields.unanswered, source, start, start, frame);
   const missing = packet.missingBefore + packet.absentBytes;
   if (missing > 0) {

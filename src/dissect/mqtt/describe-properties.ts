@@ -221,7 +221,8 @@ function checkTogether(walk: PacketWalk, scope: PropertyScope, seen: SeenPropert
   const hasMethod = seen.has(authenticationMethod);
   if (seen.has(authenticationData) && !hasMethod) {
     walk.fault(begin, end, 'Authentication Data without Authentication Method');
-  } else if (scope === 'AUTH' && !hasMethod) {
+  } else if (scope === 'AUTH' && !hasMethod && walk.bytes[walk.packet.bodyStart] !== 0) {
+    // Reason Code 0 without properties is what an empty AUTH means, at length.
     walk.fault(begin, end, 'AUTH without Authentication Method');
   }
 }

@@ -168,7 +168,7 @@ const ourRows = {
   ),
   qosState: ours(
     'mqtt.qos_state',
-    'QoS handshake',
+    'Handshake',
     'string',
     'Where a delivery or a request stands after this packet: published, received, released, complete, refused, requested, answered, unknown',
   ),
