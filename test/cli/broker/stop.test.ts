@@ -1,5 +1,4 @@
 /** How `clearwing broker` with a store ends, and what SIGUSR1 brings to the disk before: nothing that was acknowledged is lost. */
-import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -9,6 +8,7 @@ import { accepts, freePort } from '../../support/ports.ts';
 import { openClient, type RawClient } from '../../support/raw-client.ts';
 import { property, publish, publish5, pubrel, subscribe5, type Version } from '../../support/raw-packets.ts';
 import { type RunningCommand, start } from '../../support/run.ts';
+import { canTrace, startTracing, type Tracing } from '../../support/strace.ts';
 import { until } from '../../support/until.ts';
 
 const persistent = { cleanStart: false, properties: [property.sessionExpiryInterval(3600)], keepAlive: 0 };
@@ -194,46 +194,16 @@ describe('SIGUSR1', () => {
   );
 });
 
-/**
- * Every sync of the process takes so much longer from now on: strace holds the call up, as a disk would.
- * @returns what lets go of it
- */
-async function slowDisk(processId: number, delayMs: number): Promise<() => void> {
+/** Every sync of the process takes so much longer from now on, as if the disk did. */
+function slowDisk(processId: number, delayMs: number): Promise<Tracing> {
   const calls = 'fdatasync,fsync,sync_file_range,msync';
-  const inject = `inject=${calls}:delay_enter=${delayMs * 1000}`;
-  const strace = spawn('strace', ['-f', '-e', `trace=${calls}`, '-e', inject, '-p', String(processId)], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const letGo = (): void => void strace.kill('SIGKILL');
-  onTestFinished(letGo);
-  let said = '';
-  strace.stderr.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  await until(
-    () => /attached/.test(said),
-    'strace',
-    undefined,
-    () => said,
-  );
-  return letGo;
+  return startTracing(processId, ['-e', `trace=${calls}`, '-e', `inject=${calls}:delay_enter=${delayMs * 1000}`]);
 }
 
 /** Whether the process is over for all but those of its threads that the system cannot end yet. */
 function isOver(processId: number): boolean {
   const stat = readFileSync(`/proc/${processId}/stat`, 'latin1');
   return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
-}
-
-/** Whether one process may hold up another here. */
-function canTrace(): boolean {
-  if (spawnSync('strace', ['-V'], { stdio: 'ignore' }).status !== 0) return false;
-  if (process.getuid?.() === 0) return true;
-  try {
-    return readFileSync('/proc/sys/kernel/yama/ptrace_scope', 'utf8').trim() === '0';
-  } catch {
-    return true;
-  }
 }
 
 describe.runIf(canTrace())('SIGTERM, with strace in the place of a slow disk', () => {
@@ -258,7 +228,7 @@ describe.runIf(canTrace())('SIGTERM, with strace in the place of a slow disk', (
     publisher.send(publish5('t/1', '1', { qos: 1, id: 1 }));
     await publisher.expect('PUBACK');
     // Longer than any test.
-    const letGo = await slowDisk(first.pid, 3_600_000);
+    const disk = await slowDisk(first.pid, 3_600_000);
     publisher.send(publish5('t/1', '2', { qos: 1, id: 2 }));
     // It is being written: this one is answered, and nothing else.
     await publisher.expectNothing();
@@ -267,7 +237,7 @@ describe.runIf(canTrace())('SIGTERM, with strace in the place of a slow disk', (
     first.kill('SIGTERM');
     // A thread that is held up in a call cannot go before it is let go; one that waited for it would not go either.
     await until(() => isOver(first.pid), 'the end of all that is not held up');
-    letGo();
+    disk.end();
     expect(await first.finished).toMatchObject({ status: null, signal: 'SIGTERM' });
     expect((await publisher.expect('DISCONNECT')).code).toBe(serverShuttingDown);
     expect(first.stderr()).toMatch(/Error: The disk has not taken what the store had for it within 1 s\. What was not/);
