@@ -61,8 +61,8 @@ export class RetainedTree {
     }
   }
 
-  /** Adds a record on a topic that has none. */
-  insert(record: RetainedRecord): void {
+  /** Adds a record. False, and nothing happens, if its topic has one. */
+  insert(record: RetainedRecord): boolean {
     const { topicName } = record;
     let branch = this.root;
     let start = 0;
@@ -74,9 +74,10 @@ export class RetainedTree {
     if (child === undefined) {
       addChild<RetainedNode>(branch, record);
     } else {
-      assert(child instanceof Branch && child.record === undefined, `${topicName} has a retained message already`);
+      if (!(child instanceof Branch) || child.record !== undefined) return false;
       child.record = record;
     }
+    return true;
   }
 
   /** Takes a record out, and the branches that led to nothing else. */

@@ -1,6 +1,7 @@
 /** The last message of each topic that was published with RETAIN. [MQTT 5.0 §3.3.1.3] */
 import { Expiry, ExpiryHeap } from './expiry-heap.ts';
 import { Message, type MessageProperties, type Publisher } from './message.ts';
+import { RestingPublisher } from './resting-publisher.ts';
 import { RetainedCursor } from './retained-cursor.ts';
 import { RetainedRecord, RetainedTree } from './retained-tree.ts';
 
@@ -18,18 +19,8 @@ export type RetainedUpdate = 'stored' | 'removed' | 'full' | 'unchanged';
  */
 const stringPayloadMax = 512;
 
-/** What is known of a publisher after it has gone; the original may refer to a whole connection. */
-class RestingPublisher implements Publisher {
-  readonly clientIdentifier: string;
-  readonly username: string | undefined;
-  readonly listenerIndex: number;
-
-  constructor(publisher: Publisher) {
-    this.clientIdentifier = publisher.clientIdentifier;
-    this.username = publisher.username;
-    this.listenerIndex = publisher.listenerIndex;
-  }
-}
+/** What is kept of a message besides topic and payload. */
+export type RetainedDetails = Pick<Message, 'qos' | 'properties' | 'expiresAt' | 'publisher'>;
 
 /** Topics that only the broker publishes to. */
 const brokerTopics = '$SYS/';
@@ -86,16 +77,31 @@ export class RetainedMessages {
     } else {
       this.#forgetContent(record);
     }
-    record.payload = restingPayload(message.payload);
-    record.qos = message.qos;
-    record.properties = restingProperties(message.properties);
-    record.publisher = this.#restingPublisher(message.publisher);
-    this.#bytes += message.payload.length;
-    if (message.expiresAt > 0) {
-      record.expiry = new Expiry(record, message.expiresAt);
+    this.#fill(record, message.payload, 0, message.payload.length, message);
+    return 'stored';
+  }
+
+  /**
+   * Takes a message that was retained before, unless its topic has got one meanwhile; no limit holds for it.
+   * @param bytes of which its payload is `bytes[start..end)`, not empty; they are copied
+   */
+  restore(topicName: string, bytes: Uint8Array, start: number, end: number, details: RetainedDetails): void {
+    const record = new RetainedRecord(topicName);
+    if (!this.#tree.insert(record)) return;
+    this.#count++;
+    this.#fill(record, bytes, start, end, details);
+  }
+
+  #fill(record: RetainedRecord, bytes: Uint8Array, start: number, end: number, details: RetainedDetails): void {
+    record.payload = restingPayload(bytes, start, end);
+    record.qos = details.qos;
+    record.properties = restingProperties(details.properties);
+    record.publisher = this.#restingPublisher(details.publisher);
+    this.#bytes += end - start;
+    if (details.expiresAt > 0) {
+      record.expiry = new Expiry(record, details.expiresAt);
       this.#expiries.add(record.expiry);
     }
-    return 'stored';
   }
 
   /** The message of one topic, with RETAIN set; also if it has expired, which its `expiresAt` tells. */
@@ -165,7 +171,8 @@ export class RetainedMessages {
     if (publisher === undefined || publisher instanceof RestingPublisher) return publisher;
     let resting = this.#publishers.get(publisher);
     if (resting === undefined) {
-      resting = new RestingPublisher(publisher);
+      const { clientIdentifier, username, listenerIndex } = publisher;
+      resting = new RestingPublisher(clientIdentifier, username, listenerIndex);
       this.#publishers.set(publisher, resting);
     }
     return resting;
@@ -173,9 +180,10 @@ export class RetainedMessages {
 }
 
 /** A copy of its own: what arrives is a view of a chunk of 64 KiB, which must not stay for the sake of a few bytes. */
-function restingPayload(payload: Uint8Array): Uint8Array | string {
-  if (payload.length > stringPayloadMax) return new Uint8Array(payload);
-  return Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('latin1');
+function restingPayload(bytes: Uint8Array, start: number, end: number): Uint8Array | string {
+  if (end - start > stringPayloadMax) return Uint8Array.prototype.slice.call(bytes, start, end);
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return buffer.toString('latin1', start, end);
 }
 
 /** Correlation Data is the only property that is a view of a chunk. */

@@ -3,20 +3,28 @@
  *
  * Messages reach a Session through `offer`. At QoS 0 they go straight out. At QoS 1 and 2 they go out while the quota lasts,
  * else they queue; `drain` sends what waits, in this order: PUBLISH packets of an earlier connection, then the queue.
+ *
+ * What waits for an absent Session may rest in the store (`rest`, `beginResting`); `attached` brings back what is in flight, the queue the
+ * others as they are sent.
  */
 
+import { assert } from '../base/assert.ts';
 import type { WillMessage } from '../codec/packets.ts';
 import { InboundExchange } from '../exchange/inbound-exchange.ts';
 import { OutboundExchange } from '../exchange/outbound-exchange.ts';
+import { StorageError } from '../protocol/errors.ts';
+import { ReasonCode } from '../protocol/reason-codes.ts';
 import { packetIdentifierMax, type QoS } from '../protocol/version.ts';
 import type { ClientIdentity } from './auth.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import { Delivery } from './delivery.ts';
-import { DeliveryQueue } from './delivery-queue.ts';
+import { DeliveryQueue, type RestingSource } from './delivery-queue.ts';
 import { behindMessages } from './flow-control.ts';
 import { type Message, withOwnPayload } from './message.ts';
-import type { DeliveryRecord, Store } from './persistence/store.ts';
+import type { Store, StoredSession } from './persistence/store.ts';
+import { RestingDeliveries } from './resting-deliveries.ts';
+import { removeRestingExpired, restingWindow, storedDelivery } from './resting-expiry.ts';
 import type { RetainedReplay } from './retained-replay.ts';
 import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './will.ts';
@@ -24,7 +32,7 @@ import type { PendingWill } from './will.ts';
 /** Session Expiry Interval of a Session that never expires. [MQTT 5.0 §3.1.2.11.2] */
 export const neverExpires = 0xffff_ffff;
 
-export class Session {
+export class Session implements RestingSource {
   readonly clientIdentifier: string;
   /** Of the connection it has, or had last: access rules for absent clients are those. */
   identity: ClientIdentity;
@@ -35,10 +43,7 @@ export class Session {
   expiryInterval = 0;
   /** By Topic Filter as the client gave it, `$share/…` included. */
   readonly subscriptions = new Map<string, Subscription>();
-  readonly outbound = new OutboundExchange<Delivery>();
-  /** QoS 2 messages that wait for their PUBREL to be routed. */
-  readonly inbound = new InboundExchange<Message>();
-  readonly queue = new DeliveryQueue();
+  readonly queue = new DeliveryQueue(this);
   /** A will that waits for its delay. */
   pendingWill: PendingWill | undefined = undefined;
   /** Retained messages still to be sent, one after the other, for subscriptions just made: at most one replay for each. */
@@ -49,6 +54,11 @@ export class Session {
   inboundBytes = 0;
   /** Deliveries that its clients have acknowledged: the pace it keeps. */
   acknowledgements = 0;
+  /** Made when they are first needed: most Sessions of most brokers are absent. */
+  #outbound: OutboundExchange<Delivery> | undefined = undefined;
+  #inbound: InboundExchange<Message> | undefined = undefined;
+  /** QoS 2 messages that are in the store and not in `inbound` yet. */
+  #restingInbound = 0;
   #inflightBytes = 0;
   /** Of the delivery stored last. */
   #lastPosition = 0;
@@ -61,9 +71,31 @@ export class Session {
     this.identity = identity;
   }
 
+  /** What is in flight to its client. */
+  get outbound(): OutboundExchange<Delivery> {
+    this.#outbound ??= new OutboundExchange<Delivery>();
+    return this.#outbound;
+  }
+
+  /** QoS 2 messages that wait for their PUBREL to be routed. */
+  get inbound(): InboundExchange<Message> {
+    this.#inbound ??= new InboundExchange<Message>();
+    return this.#inbound;
+  }
+
+  /** QoS 1 and 2 messages sent and not acknowledged, wherever they are kept. */
+  get inflightCount(): number {
+    return (this.#outbound?.count ?? 0) + (this.queue.resting?.inflight ?? 0);
+  }
+
+  /** Deliveries that take memory. */
+  get residentCount(): number {
+    return (this.#outbound?.count ?? 0) + this.queue.residentCount;
+  }
+
   /** Whether its client must be read for acknowledgements that others may wait for. */
   get owesAcknowledgements(): boolean {
-    return this.outbound.count > 0 || this.queue.length > 0;
+    return this.inflightCount > 0 || this.queue.length > 0;
   }
 
   /** Whether it lives on without a connection. */
@@ -80,6 +112,7 @@ export class Session {
   record(will: WillMessage | undefined, willDueAt: number): void {
     const { clientIdentifier, identity, expiryInterval, expiresAt, store } = this;
     if (store === undefined) {
+      if (this.#isRecorded) this.#keepAll();
       this.unrecord();
       return;
     }
@@ -101,35 +134,93 @@ export class Session {
     if (!this.#isRecorded || store === undefined) return;
     this.#isRecorded = false;
     const { clientIdentifier } = this;
-    for (const delivery of this.outbound.pending()) this.#forget(delivery);
+    const { resting } = this.queue;
+    for (const delivery of this.#outbound?.pending() ?? []) this.#forget(delivery);
     for (const delivery of this.queue.entries()) this.#forget(delivery);
-    for (const [packetIdentifier, message] of this.inbound.entries()) {
+    if (resting !== undefined) store.dropDeliveries(clientIdentifier, resting.after, resting.last);
+    this.queue.loseResting();
+    for (const [packetIdentifier, message] of this.#inbound?.entries() ?? []) {
       store.deleteInbound(clientIdentifier, { packetIdentifier, message });
     }
+    if (this.#restingInbound > 0) store.dropInbound(clientIdentifier);
+    this.#restingInbound = 0;
     for (const requestedFilter of this.subscriptions.keys())
       store.deleteSubscription(clientIdentifier, requestedFilter);
     store.deleteSession(clientIdentifier);
   }
 
-  /** The Session was found in the store. */
-  wasRecorded(): void {
-    this.#isRecorded = true;
+  /** Everything that waits is in memory from now on, because it is about to leave the store. What cannot be read is lost; the log has it. */
+  #keepAll(): void {
+    try {
+      this.#awaken();
+      while (this.queue.resting !== undefined) this.queue.readMore();
+      for (const { message } of [...this.outbound.pending(), ...this.queue.entries()]) message.keepPayload();
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.#context.counters.publishMessagesDropped += this.queue.resting?.count ?? 0;
+    }
   }
 
-  /** Puts a delivery back as the store had it. */
-  restore(record: DeliveryRecord): void {
-    const { message, qos, retain, subscriptionIdentifiers, packetIdentifier, state, position } = record;
-    const delivery = new Delivery(message, qos, retain, subscriptionIdentifiers);
-    delivery.position = position;
-    delivery.isWritten = true;
-    this.#lastPosition = Math.max(this.#lastPosition, position);
-    if (packetIdentifier === 0) {
-      this.queue.add(delivery, { maxQueuedMessages: 0, maxQueuedBytes: 0 });
-      return;
+  /** The Session was found in the store, where everything that waits for it rests. */
+  beginResting({ resting, inboundCount }: StoredSession): void {
+    this.#isRecorded = true;
+    this.#restingInbound = inboundCount;
+    if (resting === undefined) return;
+    this.#lastPosition = resting.last;
+    this.queue.beginResting(resting);
+  }
+
+  /** Has everything that waits for the absent client rest in the store. False, and nothing happens, if that has not got all of it yet. */
+  rest(): boolean {
+    const { store, clientIdentifier, queue } = this;
+    if (store === undefined || this.connection !== undefined) return false;
+    const deliveries = [...(this.#outbound?.pending() ?? []), ...queue.entries()];
+    const [first] = deliveries;
+    if (first === undefined || !store.rest(clientIdentifier, deliveries)) return false;
+    const resting = queue.resting?.copy() ?? new RestingDeliveries(first.position);
+    for (const one of deliveries) resting.add(one, one.message.payloadLength, one.message.expiresAt);
+    this.#outbound = undefined;
+    queue.restAll(resting);
+    return true;
+  }
+
+  /** The next window of what rests; what of it is in flight goes to `outbound`. */
+  readResting(resting: RestingDeliveries): readonly Delivery[] {
+    const { store } = this.#context;
+    assert(store !== undefined, `messages of ${this.clientIdentifier} rest in no store`);
+    const records = store.takeDeliveries(this.clientIdentifier, resting.after, resting.last, restingWindow);
+    const queued: Delivery[] = [];
+    for (const record of records) {
+      const delivery = storedDelivery(record);
+      resting.after = record.position;
+      resting.remove(delivery, record.message.payloadLength);
+      if (record.packetIdentifier === 0) queued.push(delivery);
+      else this.outbound.restore(delivery);
     }
-    delivery.packetIdentifier = packetIdentifier;
-    delivery.state = state;
-    this.outbound.restore(delivery);
+    assert(
+      resting.count === 0 || records.length === restingWindow,
+      `${resting.count} messages of ${this.clientIdentifier} are not in the store`,
+    );
+    return queued;
+  }
+
+  /** Has what is in flight in memory, both ways. @throws {StorageError} if something cannot be read; it goes on resting */
+  #awaken(): void {
+    while ((this.queue.resting?.inflight ?? 0) > 0) this.queue.readMore();
+    if (this.#restingInbound === 0) return;
+    const records = (this.#context.store as Store).takeInbound(this.clientIdentifier);
+    this.#restingInbound = 0;
+    for (const { packetIdentifier, message } of records) {
+      this.inbound.begin(packetIdentifier, message);
+      this.inboundBytes += message.payloadLength;
+    }
+  }
+
+  /** Takes out, and counts, what has expired of the queue in memory. `now` is in milliseconds since the epoch. */
+  removeExpired(now: number): void {
+    const expired = this.queue.removeExpired(now);
+    for (const one of expired) this.#forget(one);
+    this.#context.counters.messagesExpired += expired.length;
   }
 
   /** A PUBREC came for one in flight: from now on it waits for PUBCOMP. */
@@ -173,7 +264,7 @@ export class Session {
       this.#write(connection, again, true);
     }
     while (connection.hasRoom && connection.isOpen) {
-      const next = this.queue.peek();
+      const next = this.#peek(connection);
       if (next === undefined) break;
       if (next.message.expiresAt !== 0 && next.message.expiresAt <= this.#context.clock.now()) {
         this.queue.shift();
@@ -212,7 +303,14 @@ export class Session {
   attached(connection: Connection, receiveMaximum: number): void {
     this.connection = connection;
     this.claimant = undefined;
+    this.#context.sessions.absent.forget(this);
     this.#inflightBytes = 0;
+    try {
+      this.#awaken();
+    } catch (error) {
+      this.#refuse(connection, error);
+      return;
+    }
     for (const released of this.outbound.connectionMade(receiveMaximum)) {
       this.#inflightBytes += released.message.payloadLength;
       connection.sendPubrel(released.packetIdentifier);
@@ -226,7 +324,24 @@ export class Session {
     this.claimant = undefined;
     this.#context.flow.release(this);
     this.replays = undefined;
-    this.inbound.connectionLost();
+    this.#inbound?.connectionLost();
+  }
+
+  /** The next of the queue; undefined also if it cannot be read, and the connection has ended. */
+  #peek(connection: Connection): Delivery | undefined {
+    try {
+      return this.queue.peek();
+    } catch (error) {
+      this.#refuse(connection, error);
+      return undefined;
+    }
+  }
+
+  /** What waits for the client cannot be read: it is told so, rather than served as if there were nothing. The store has logged it. */
+  #refuse(connection: Connection, error: unknown): void {
+    if (!(error instanceof StorageError)) throw error;
+    const line = `Client ${this.clientIdentifier} disconnected: what waits for it cannot be read`;
+    connection.disconnect(ReasonCode.implementationSpecificError, line, 'What waits for this client cannot be read');
   }
 
   /** Starts (or queues) the sending of retained messages. */
@@ -332,20 +447,30 @@ export class Session {
     const { counters, settings, flow } = this.#context;
     let outcome = this.queue.add(delivery, settings);
     if (outcome === 'too-many') outcome = this.queue.add(delivery, settings, flow.waitingFor(this));
-    if (outcome !== 'queued') {
-      const expired = this.queue.removeExpired(this.#context.clock.now());
-      for (const one of expired) this.#forget(one);
-      counters.messagesExpired += expired.length;
-      if (expired.length > 0) outcome = this.queue.add(delivery, settings);
-    }
+    if (outcome !== 'queued' && this.#makeRoom()) outcome = this.queue.add(delivery, settings);
     if (this.connection !== undefined && this.queue.length >= behindMessages) flow.note(this);
     if (outcome === 'queued') {
       if (this.store !== undefined) this.#keep(this.store, delivery);
+      if (this.connection === undefined) this.#context.sessions.absent.note(this);
       return;
     }
     counters.publishMessagesDropped++;
     if (outcome === 'too-many') counters.queueDroppedCount++;
     else counters.queueDroppedBytes++;
     this.#context.warnOfFullQueue(this);
+  }
+
+  /** Whether something that had expired could be taken out of the queue. */
+  #makeRoom(): boolean {
+    const before = this.queue.length;
+    const now = this.#context.clock.now();
+    if (this.queue.firstExpiry === 0 || this.queue.firstExpiry > now) return false;
+    try {
+      this.removeExpired(now);
+      for (const _ of removeRestingExpired(this.#context, this, now));
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+    }
+    return this.queue.length < before;
   }
 }

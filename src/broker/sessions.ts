@@ -1,6 +1,7 @@
 /** All Sessions by Client Identifier, and their ends. */
 import { WheelTimer } from '../base/timer-wheel.ts';
 import type { WillMessage } from '../codec/packets.ts';
+import { AbsentQueues } from './absent-queues.ts';
 import type { ClientIdentity } from './auth.ts';
 import type { BrokerContext } from './context.ts';
 import { neverExpires, Session } from './session.ts';
@@ -18,12 +19,15 @@ class SessionExpiry extends WheelTimer {
 }
 
 export class Sessions {
+  /** What waits for those whose clients are away. */
+  readonly absent: AbsentQueues;
   readonly #context: BrokerContext;
   readonly #byClientIdentifier = new Map<string, Session>();
   readonly #expiries = new Map<Session, SessionExpiry>();
 
   constructor(context: BrokerContext) {
     this.#context = context;
+    this.absent = new AbsentQueues(context);
   }
 
   get count(): number {
@@ -57,6 +61,7 @@ export class Sessions {
     const seconds = this.lifetimeOf(session);
     if (seconds !== Number.POSITIVE_INFINITY) this.expireAt(session, this.#context.clock.now() + seconds * 1000);
     session.record(session.pendingWill?.will, session.pendingWill?.dueAt ?? 0);
+    if (session.residentCount > 0) this.absent.note(session);
   }
 
   /** Seconds that the Session lives without a connection; Infinity if it never expires. */
@@ -93,6 +98,7 @@ export class Sessions {
   /** Ends a Session: a waiting will is published, subscriptions and messages go. */
   end(session: Session): void {
     this.resume(session);
+    this.absent.forget(session);
     if (this.#byClientIdentifier.get(session.clientIdentifier) === session) {
       this.#byClientIdentifier.delete(session.clientIdentifier);
     }

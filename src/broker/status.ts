@@ -78,7 +78,7 @@ export class StatusPublisher {
       if (session.connection === undefined) totals.away++;
       totals.queued += session.queue.length;
       totals.queuedBytes += session.queue.bytes;
-      totals.inflight += session.outbound.count;
+      totals.inflight += session.inflightCount;
     }
     this.#totals = totals;
     this.#context.counters.storeInTrouble = this.#context.store?.isRefusingWork === true ? 1 : 0;

@@ -8,7 +8,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StorageError } from '../../protocol/errors.ts';
-import { DataFileFault, type DataFileState, examineDataFile } from './data-file.ts';
+import { DataFile, DataFileFault } from './data-file.ts';
 import { dataFileName } from './lmdb-environment.ts';
 
 /** Of the layout as a whole; a store of another version is refused. */
@@ -30,14 +30,16 @@ export function makeDirectory(directory: string): void {
   }
 }
 
-export interface DirectoryState extends DataFileState {
+export interface DirectoryState {
   /** A store was completed there before. */
   readonly isComplete: boolean;
+  /** Its data file, opened; undefined if there is none. */
+  readonly file: DataFile | undefined;
 }
 
 /**
  * Looks at what is in the directory.
- * @param isOverlapping whether the data file will be opened with overlapping sync
+ * @param isOverlapping whether LMDB will open the data file with overlapping sync
  * @param isReadOnly whether it will only be read; nothing in it is changed then
  * @throws {StorageError} if it is not one that can be opened
  */
@@ -48,7 +50,7 @@ export function examineDirectory(directory: string, isOverlapping: boolean, isRe
   if (version === undefined) {
     // A process may have ended between making the file and completing it; nobody was promised anything then.
     const isBegun = size !== undefined && size > 0;
-    return { isComplete: false, isUnflushed: isBegun && examine(path, isOverlapping, isReadOnly).isUnflushed };
+    return { isComplete: false, file: isBegun ? openDataFile(path, isOverlapping, isReadOnly) : undefined };
   }
   if (version !== formatVersion) {
     throw new StorageError(
@@ -60,12 +62,12 @@ export function examineDirectory(directory: string, isOverlapping: boolean, isRe
       `${path} is ${size === 0 ? 'empty' : 'missing'}, though the store was complete. ${whatToDo}`,
     );
   }
-  return { isComplete: true, isUnflushed: examine(path, isOverlapping, isReadOnly).isUnflushed };
+  return { isComplete: true, file: openDataFile(path, isOverlapping, isReadOnly) };
 }
 
-function examine(path: string, isOverlapping: boolean, isReadOnly: boolean): DataFileState {
+function openDataFile(path: string, isOverlapping: boolean, isReadOnly: boolean): DataFile {
   try {
-    return examineDataFile(path, isOverlapping, isReadOnly);
+    return DataFile.open(path, isOverlapping, isReadOnly);
   } catch (error) {
     if (error instanceof DataFileFault) throw new StorageError(`${path} ${error.message}. ${whatToDo}`, error);
     throw new StorageError(`${path} cannot be opened${isReadOnly ? '' : ' for writing'}: ${textOf(error)}.`, error);

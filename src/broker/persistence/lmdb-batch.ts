@@ -34,6 +34,7 @@ export interface EncodedBatch {
 
 /** Bytes that a staged change takes besides its payload, about. */
 const changeBytes = 200;
+const deleteBytes = 16;
 /** A buffer that a large batch made large is not kept. */
 const keptBytesMax = 4 * 1024 * 1024;
 
@@ -72,7 +73,18 @@ export class Batch {
   /** The message has lost its last reference. */
   deleteMessage(entry: LogEntry): void {
     if (this.messages.delete(entry)) this.bytes -= changeBytes + entry.length;
-    else this.#messageDeletes.push(entry.sequence);
+    else this.deleteRecord(entry.sequence);
+  }
+
+  /** A message that was committed before is waited for no more. */
+  deleteRecord(sequence: number): void {
+    this.#messageDeletes.push(sequence);
+    this.bytes += deleteBytes;
+  }
+
+  /** Whether there is a change of this delivery. */
+  hasDelivery(delivery: Delivery): boolean {
+    return this.#deliveries.has(delivery);
   }
 
   /** `undefined` deletes it. */
@@ -94,7 +106,13 @@ export class Batch {
 
   deleteDelivery(session: number, delivery: Delivery): void {
     if (this.#deliveries.delete(delivery)) this.bytes -= changeBytes;
-    if (delivery.isWritten) this.#deliveryDeletes.push(session, delivery.position);
+    if (delivery.isWritten) this.deleteDeliveryAt(session, delivery.position);
+  }
+
+  /** A delivery that was committed before is gone. */
+  deleteDeliveryAt(session: number, position: number): void {
+    this.#deliveryDeletes.push(session, position);
+    this.bytes += deleteBytes;
   }
 
   /** `undefined` deletes it. */

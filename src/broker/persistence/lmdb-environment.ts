@@ -101,9 +101,15 @@ export class LmdbEnvironment {
     return database.getBinary(key);
   }
 
-  /** All records of a database, by key. */
-  entries(name: DatabaseName): Iterable<Entry> {
-    return this.#databases[name].getRange({}) as Iterable<Entry>;
+  /**
+   * Copies of the records with keys from `start` to before `end`, as of the last commit, by key.
+   * @param limit how many at most
+   */
+  range(name: DatabaseName, start: Uint8Array, end: Uint8Array, limit: number): readonly Entry[] {
+    const database = this.#databases[name];
+    (database as unknown as { resetReadTxn(): void }).resetReadTxn();
+    const bounds = limit === Number.POSITIVE_INFINITY ? { start, end } : { start, end, limit };
+    return [...(database.getRange(bounds) as Iterable<Entry>)];
   }
 
   count(name: DatabaseName): number {

@@ -5,6 +5,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Delivery } from '../delivery.ts';
 import type { Message } from '../message.ts';
+import { RestingDeliveries } from '../resting-deliveries.ts';
 import type {
   DeliveryRecord,
   InboundRecord,
@@ -26,11 +27,25 @@ class SessionState {
     this.session = session;
   }
 
+  /** By position. */
+  deliveriesBetween(after: number, last: number): DeliveryRecord[] {
+    const found = [...this.deliveries.values()].filter(({ position }) => position > after && position <= last);
+    return found.sort((a, b) => a.position - b.position);
+  }
+
   snapshot(): StoredSession {
+    const deliveries = this.deliveriesBetween(0, Number.POSITIVE_INFINITY);
+    let resting: RestingDeliveries | undefined;
+    for (const delivery of deliveries) {
+      resting ??= new RestingDeliveries(delivery.position);
+      resting.add(delivery, delivery.message.payloadLength, delivery.message.expiresAt);
+    }
     return {
       session: this.session,
       subscriptions: [...this.subscriptions.values()],
-      deliveries: [...this.deliveries.values()].sort((a, b) => a.position - b.position),
+      resting,
+      inboundCount: this.inbound.size,
+      deliveries,
       inbound: [...this.inbound.values()],
     };
   }
@@ -45,6 +60,8 @@ export interface MemoryStoreOptions {
   readonly clock: Clock;
   /** Milliseconds a commit takes. Default 0: the end of the turn. */
   readonly commitDelayMs?: () => number;
+  /** Default 65,536. */
+  readonly residentDeliveriesMax?: number;
 }
 
 export class MemoryStore implements Store {
@@ -52,8 +69,11 @@ export class MemoryStore implements Store {
   readonly trouble = undefined;
   readonly isRefusingWork = false;
   readonly isBehind = false;
+  readonly residentDeliveriesMax: number;
   readonly #options: MemoryStoreOptions;
   readonly #committed: Committed;
+  /** The last change of each delivery that is not committed yet. */
+  readonly #unsettled = new Map<Delivery, DeliveryRecord>();
   #staged: ((state: Committed) => void)[] = [];
   #waiting: (() => void)[] = [];
   #isCommitting = false;
@@ -61,6 +81,7 @@ export class MemoryStore implements Store {
 
   constructor(options: MemoryStoreOptions, committed = new Committed()) {
     this.#options = options;
+    this.residentDeliveriesMax = options.residentDeliveriesMax ?? 65_536;
     this.#committed = committed;
   }
 
@@ -72,7 +93,14 @@ export class MemoryStore implements Store {
 
   load(): Promise<StoredState> {
     const sessions = [...this.#committed.sessions.values()].map((state) => state.snapshot());
-    return Promise.resolve({ sessions, retained: [...this.#committed.retained.values()] });
+    const retained = [...this.#committed.retained.values()];
+    return Promise.resolve({
+      sessions,
+      retained,
+      takeRetained(take) {
+        for (const message of retained) take(message.topicName, message.payload, 0, message.payloadLength, message);
+      },
+    });
   }
 
   putSession(record: SessionRecord): void {
@@ -97,16 +125,36 @@ export class MemoryStore implements Store {
 
   putDelivery(clientIdentifier: string, delivery: Delivery): void {
     const record = recordOf(delivery);
-    this.#stageFor(clientIdentifier, (session) => session.deliveries.set(record.position, record));
+    this.#unsettled.set(delivery, record);
+    this.#stageFor(clientIdentifier, (session) => {
+      session.deliveries.set(record.position, record);
+      if (this.#unsettled.get(delivery) === record) this.#unsettled.delete(delivery);
+    });
   }
 
   updateDelivery(clientIdentifier: string, delivery: Delivery): void {
-    const record = recordOf(delivery);
-    this.#stageFor(clientIdentifier, (session) => session.deliveries.set(record.position, record));
+    this.putDelivery(clientIdentifier, delivery);
   }
 
   deleteDelivery(clientIdentifier: string, { position }: Delivery): void {
     this.#stageFor(clientIdentifier, (session) => session.deliveries.delete(position));
+  }
+
+  takeDeliveries(clientIdentifier: string, after: number, last: number, limit: number): readonly DeliveryRecord[] {
+    const session = this.#committed.sessions.get(clientIdentifier);
+    return session?.deliveriesBetween(after, last).slice(0, limit) ?? [];
+  }
+
+  dropDeliveries(clientIdentifier: string, after: number, last: number): void {
+    this.#stageFor(clientIdentifier, ({ deliveries }) => {
+      for (const position of deliveries.keys()) if (position > after && position <= last) deliveries.delete(position);
+    });
+  }
+
+  rest(clientIdentifier: string, deliveries: readonly Delivery[]): boolean {
+    const session = this.#committed.sessions.get(clientIdentifier);
+    if (session === undefined) return false;
+    return deliveries.every((one) => session.deliveries.has(one.position) && !this.#unsettled.has(one));
   }
 
   putInbound(clientIdentifier: string, record: InboundRecord): void {
@@ -115,6 +163,14 @@ export class MemoryStore implements Store {
 
   deleteInbound(clientIdentifier: string, { packetIdentifier }: InboundRecord): void {
     this.#stageFor(clientIdentifier, (session) => session.inbound.delete(packetIdentifier));
+  }
+
+  takeInbound(clientIdentifier: string): readonly InboundRecord[] {
+    return [...(this.#committed.sessions.get(clientIdentifier)?.inbound.values() ?? [])];
+  }
+
+  dropInbound(clientIdentifier: string): void {
+    this.#stageFor(clientIdentifier, ({ inbound }) => inbound.clear());
   }
 
   putRetained(message: Message): void {

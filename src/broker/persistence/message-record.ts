@@ -14,19 +14,23 @@
 import type { ByteWriter } from '../../base/byte-writer.ts';
 import { emptyBytes } from '../../base/bytes.ts';
 import type { QoS } from '../../protocol/version.ts';
-import { Message, type Publisher, type StoredPayload } from '../message.ts';
+import { Message, type MessageProperties, type Publisher, type StoredPayload } from '../message.ts';
+import { RestingPublisher } from '../resting-publisher.ts';
 import { crc32 } from './checksum.ts';
 import {
   beginRecord,
   endRecord,
   RecordFault,
   type RecordReader,
+  type RecordView,
   writeLong,
   writePropertiesOf,
   writeText,
 } from './record-codec.ts';
 
 const headSizeAt = 5;
+const payloadChecksumAt = 9;
+const flagsAt = 13;
 const headBytesMin = 14;
 const flag = { retain: 4, expires: 8, publisher: 16, username: 32 } as const;
 
@@ -58,63 +62,124 @@ export function writeMessage(writer: ByteWriter, key: Uint8Array, message: Messa
   writer.writeBytes(payload);
 }
 
+/** What a record says besides its payload. The bytes of that lie in the record, from `payloadStart` to its end. */
+export interface MessageHead {
+  readonly topicName: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly properties: MessageProperties | undefined;
+  readonly expiresAt: number;
+  readonly publisher: Publisher | undefined;
+  readonly payloadStart: number;
+}
+
+/** @throws {RecordFault} or one of the reader's errors */
+export function readHead(reader: RecordReader, record: RecordView): MessageHead {
+  const payloadStart = openMessage(reader, record);
+  const flags = reader.readUint8();
+  return {
+    expiresAt: flags & flag.expires ? reader.readLong() : 0,
+    topicName: reader.readOwnText(),
+    publisher: flags & flag.publisher ? readPublisher(reader, (flags & flag.username) !== 0) : undefined,
+    properties: reader.readPropertiesOf('PUBLISH'),
+    qos: (flags & 3) as QoS,
+    retain: (flags & flag.retain) !== 0,
+    payloadStart,
+  };
+}
+
+/** The message of a record, with a payload of its own. @throws {RecordFault} or one of the reader's errors */
+export function readMessage(reader: RecordReader, record: RecordView): Message {
+  const head = readHead(reader, record);
+  checkPayload(record, head.payloadStart);
+  const payload = Uint8Array.prototype.slice.call(record.value, head.payloadStart, record.valueEnd);
+  return messageOf(head, payload, undefined);
+}
+
 /**
- * The message of a record.
- * @param stored makes what the payload is read from later, given its bytes; undefined reads it now
+ * The message of a record, whose payload is left where it is.
+ * @param stored what it is read from later, given its bytes
  * @throws {RecordFault} or one of the reader's errors
  */
-export function readMessage(
+export function readStoredMessage(
   reader: RecordReader,
-  key: Uint8Array,
-  value: Uint8Array,
-  stored?: (payloadLength: number) => StoredPayload,
+  record: RecordView,
+  stored: (payloadLength: number) => StoredPayload,
 ): Message {
-  const headEnd = openMessage(reader, key, value);
-  reader.readUint32();
-  reader.readUint32();
-  const flags = reader.readUint8();
-  const expiresAt = flags & flag.expires ? reader.readLong() : 0;
-  const topicName = reader.readText();
-  const publisher = flags & flag.publisher ? readPublisher(reader, flags) : undefined;
-  const properties = reader.readPropertiesOf('PUBLISH');
-  const rest = [(flags & 3) as QoS, (flags & flag.retain) !== 0, properties, expiresAt, publisher] as const;
-  if (stored !== undefined) return new Message(topicName, emptyBytes, ...rest, stored(value.length - headEnd));
-  return new Message(topicName, payloadOf(value, headEnd), ...rest);
+  const head = readHead(reader, record);
+  return messageOf(head, emptyBytes, stored(record.valueEnd - head.payloadStart));
+}
+
+function messageOf(head: MessageHead, payload: Uint8Array, stored: StoredPayload | undefined): Message {
+  const { topicName, qos, retain, properties, expiresAt, publisher } = head;
+  return new Message(topicName, payload, qos, retain, properties, expiresAt, publisher, stored);
+}
+
+/** When a message expires, and how long its payload is. */
+export interface MessageSummary {
+  expiresAt: number;
+  payloadLength: number;
+}
+
+/**
+ * Checks a record and takes from it what an account of messages needs, which is less than a message.
+ * @param valueSize bytes of the whole value, of which the record may show the beginning; the payload is checked if it is there
+ * @throws {RecordFault}
+ */
+export function summarize(reader: RecordReader, record: RecordView, valueSize: number, into: MessageSummary): void {
+  const payloadStart = openMessage(reader, record);
+  into.expiresAt = reader.readUint8() & flag.expires ? reader.readLong() : 0;
+  into.payloadLength = record.valueStart + valueSize - payloadStart;
+  if (record.valueStart + valueSize === record.valueEnd) checkPayload(record, payloadStart);
+}
+
+/** Bytes of a record up to its payload, as far as its beginning says; for `CursorOptions.wantedBytes`. */
+export function headBytesOf(value: Uint8Array): number {
+  return value.length < headBytesMin ? 0 : uint32At(value, headSizeAt);
 }
 
 /** The payload alone. @throws {RecordFault} */
-export function readPayload(reader: RecordReader, key: Uint8Array, value: Uint8Array): Uint8Array {
-  return payloadOf(value, openMessage(reader, key, value));
+export function readPayload(reader: RecordReader, record: RecordView): Uint8Array {
+  const payloadStart = openMessage(reader, record);
+  checkPayload(record, payloadStart);
+  return record.value.subarray(payloadStart, record.valueEnd);
 }
 
-/** Checks the head, and returns where it ends. */
-function openMessage(reader: RecordReader, key: Uint8Array, value: Uint8Array): number {
-  if (value.length < headBytesMin) throw new RecordFault('it is cut off');
-  const headEnd = new DataView(value.buffer, value.byteOffset, value.length).getUint32(headSizeAt);
-  reader.open(key, value, headEnd);
-  return headEnd;
+/** Checks the head, and moves to the flags. Returns where the payload starts. */
+function openMessage(reader: RecordReader, record: RecordView): number {
+  const { value, valueStart } = record;
+  if (record.valueEnd - valueStart < headBytesMin) throw new RecordFault('it is cut off');
+  const payloadStart = valueStart + uint32At(value, valueStart + headSizeAt);
+  reader.open(record, payloadStart);
+  reader.position = valueStart + flagsAt;
+  return payloadStart;
 }
 
-function payloadOf(value: Uint8Array, headEnd: number): Uint8Array {
-  const expected = new DataView(value.buffer, value.byteOffset, value.length).getUint32(headSizeAt + 4);
-  if (crc32(value, headEnd, value.length) !== expected) throw new RecordFault('the checksum of its payload is wrong');
-  return value.subarray(headEnd);
+/** @throws {RecordFault} */
+export function checkPayload({ value, valueStart, valueEnd }: RecordView, payloadStart: number): void {
+  if (crc32(value, payloadStart, valueEnd) !== uint32At(value, valueStart + payloadChecksumAt)) {
+    throw new RecordFault('the checksum of its payload is wrong');
+  }
 }
 
-/** Many messages have one publisher. */
+function uint32At(bytes: Uint8Array, at: number): number {
+  const low = ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+  return (bytes[at] as number) * 0x100_0000 + low;
+}
+
+/** Many messages have one publisher: those read last, by Client Identifier. */
 const publishers = new Map<string, Publisher>();
 const publishersMax = 4096;
 
-function readPublisher(reader: RecordReader, flags: number): Publisher {
+function readPublisher(reader: RecordReader, hasUsername: boolean): Publisher {
   const listenerIndex = reader.readUint16();
   const clientIdentifier = reader.readText();
-  const username = flags & flag.username ? reader.readText() : undefined;
-  const name = `${listenerIndex} ${username === undefined ? '' : `${username.length} ${username}`} ${clientIdentifier}`;
-  let publisher = publishers.get(name);
-  if (publisher === undefined) {
+  const username = hasUsername ? reader.readText() : undefined;
+  let publisher = publishers.get(clientIdentifier);
+  if (publisher?.username !== username || publisher?.listenerIndex !== listenerIndex) {
     if (publishers.size >= publishersMax) publishers.clear();
-    publisher = { clientIdentifier, username, listenerIndex };
-    publishers.set(name, publisher);
+    publisher = new RestingPublisher(clientIdentifier, username, listenerIndex);
+    publishers.set(clientIdentifier, publisher);
   }
-  return publisher;
+  return publisher as Publisher;
 }

@@ -73,43 +73,73 @@ export function checkProperties(properties: object): void {
   writePropertiesOf(scratch, properties, 'PUBLISH');
 }
 
-/** Texts come again and again: topics, Client Identifiers, user names. */
-const knownTexts = new TextCache();
+/** A record as it lies in memory. */
+export interface RecordView {
+  readonly key: Uint8Array;
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly value: Uint8Array;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+}
+
+/** A record of which key and value are all there is. */
+export function viewOf(key: Uint8Array, value: Uint8Array): RecordView {
+  return { key, keyStart: 0, keyEnd: key.length, value, valueStart: 0, valueEnd: value.length };
+}
 
 /** Reads records. What is wrong in them is a `RecordFault`, or one of the packet reader's own errors. */
 export class RecordReader extends PacketReader {
+  /** Texts come again and again: topics, user names. */
+  readonly #known = new TextCache();
+
   /**
    * Moves to what stands behind the version.
-   * @param checkedEnd where the checksummed part ends; default: at the end
+   * @param checkedEnd where in the value the checksummed part ends; default: at its end
    * @throws {RecordFault} if the checksum is wrong or the version another
    */
-  open(key: Uint8Array, value: Uint8Array, checkedEnd = value.length): void {
-    if (value.length < frameBytes || checkedEnd > value.length) throw new RecordFault('it is cut off');
-    this.begin(value, 0, 0, value.length, 5);
+  open(record: RecordView, checkedEnd = record.valueEnd): void {
+    const { value, valueStart } = record;
+    if (valueStart + frameBytes > record.valueEnd || checkedEnd > record.valueEnd) {
+      throw new RecordFault('it is cut off');
+    }
+    this.begin(value, valueStart, valueStart, checkedEnd, 5);
     const checksum = this.readUint32();
-    if (checksum !== crc32(value, 4, checkedEnd, crc32(key, 0, key.length))) {
+    const keyChecksum = crc32(record.key, record.keyStart, record.keyEnd);
+    if (checksum !== crc32(value, valueStart + 4, checkedEnd, keyChecksum)) {
       throw new RecordFault('its checksum is wrong');
     }
     const version = this.readUint8();
-    if (version !== recordVersion)
+    if (version !== recordVersion) {
       throw new RecordFault(`it has layout ${version}; this release knows ${recordVersion}`);
-    this.end = checkedEnd;
+    }
   }
 
+  /** A text that others have, too. */
   readText(): string {
+    const start = this.#textStart();
+    const end = this.position;
+    const known = this.#known.find(this.bytes, start, end);
+    if (known !== undefined) return known;
+    const text = textAt(this.bytes, start, end);
+    this.#known.put(this.bytes, start, end, text);
+    return text;
+  }
+
+  /** A text that is likely the only one of its kind, or the same as another. */
+  readOwnText(other?: string): string {
+    const start = this.#textStart();
+    const text = textAt(this.bytes, start, this.position);
+    return text === other ? other : text;
+  }
+
+  /** Moves behind a text; returns where it starts. */
+  #textStart(): number {
     const length = this.readUint32();
     const start = this.position;
-    const end = start + length;
-    if (end > this.end) throw new RecordFault('a text reaches beyond its end');
-    const known = knownTexts.find(this.bytes, start, end);
-    if (known !== undefined) {
-      this.position = end;
-      return known;
-    }
-    const text = Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, length).toString('utf8');
-    knownTexts.put(this.bytes, start, end, text);
-    this.position = end;
-    return text;
+    if (start + length > this.end) throw new RecordFault('a text reaches beyond its end');
+    this.position = start + length;
+    return start;
   }
 
   readLong(): number {
@@ -133,6 +163,11 @@ export class RecordReader extends PacketReader {
     if (correlationData === undefined) return properties;
     return { ...properties, correlationData: Uint8Array.prototype.slice.call(correlationData) } as PropertiesOf<S>;
   }
+}
+
+function textAt(bytes: Uint8Array, start: number, end: number): string {
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return buffer.toString('utf8', start, end);
 }
 
 /** For `throw`: a record that cannot be read, named with its path. */

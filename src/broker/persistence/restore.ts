@@ -7,10 +7,11 @@ import type { SessionRecord, StoredSession, StoredState } from './store.ts';
 
 export function restoreState(context: BrokerContext, state: StoredState): void {
   const now = context.clock.now();
-  for (const message of state.retained) {
-    if (message.expiresAt === 0 || message.expiresAt > now) context.retained.update(message);
-    else context.store?.deleteRetained(message.topicName);
-  }
+  state.takeRetained((topicName, bytes, start, end, details) => {
+    const { expiresAt } = details;
+    if (expiresAt === 0 || expiresAt > now) context.retained.restore(topicName, bytes, start, end, details);
+    else context.store?.deleteRetained(topicName);
+  });
   const absent: { readonly session: Session; readonly record: SessionRecord }[] = [];
   for (const stored of state.sessions)
     absent.push({ session: restoreSession(context, stored), record: stored.session });
@@ -18,26 +19,21 @@ export function restoreState(context: BrokerContext, state: StoredState): void {
   for (const { session, record } of absent) resumeAbsence(context, session, record);
 }
 
-function restoreSession(context: BrokerContext, { session: record, ...stored }: StoredSession): Session {
-  const session = context.sessions.create({
-    clientIdentifier: record.clientIdentifier,
-    username: record.username,
-    peer: { address: '', port: 0, family: 'memory' },
-    listenerIndex: record.listenerIndex,
-  });
-  session.expiryInterval = record.expiryInterval;
-  session.wasRecorded();
+/** All clients whose Sessions are restored are somewhere else by now. */
+const nowhere = { address: '', port: 0, family: 'memory' } as const;
+
+function restoreSession(context: BrokerContext, stored: StoredSession): Session {
+  const { clientIdentifier, username, listenerIndex, expiryInterval } = stored.session;
+  const session = context.sessions.create({ clientIdentifier, username, peer: nowhere, listenerIndex });
+  session.expiryInterval = expiryInterval;
+  session.beginResting(stored);
   for (const one of stored.subscriptions) {
     const { topicFilter, shareName, qos, noLocal, retainAsPublished, identifier } = one;
     const subscription = new Subscription(session, topicFilter, shareName, qos, noLocal, retainAsPublished, identifier);
     session.subscriptions.set(one.requestedFilter, subscription);
     context.routes.add(subscription);
   }
-  for (const delivery of stored.deliveries) session.restore(delivery);
-  for (const { packetIdentifier, message } of stored.inbound) {
-    session.inbound.begin(packetIdentifier, message);
-    session.inboundBytes += message.payloadLength;
-  }
+  if (session.queue.firstExpiry !== 0) context.sessions.absent.note(session);
   return session;
 }
 

@@ -17,6 +17,7 @@ import {
   endRecord,
   RecordFault,
   type RecordReader,
+  type RecordView,
   writeBytes,
   writeLong,
   writePropertiesOf,
@@ -46,10 +47,10 @@ export function writeSession(writer: ByteWriter, key: Uint8Array, record: Sessio
   endRecord(writer, start, key);
 }
 
-export function readSession(reader: RecordReader, key: Uint8Array, value: Uint8Array): SessionRecord {
-  reader.open(key, value);
+export function readSession(reader: RecordReader, record: RecordView): SessionRecord {
+  reader.open(record);
   const flags = reader.readUint8();
-  const clientIdentifier = reader.readText();
+  const clientIdentifier = reader.readOwnText();
   const username = flags & 1 ? reader.readText() : undefined;
   const listenerIndex = reader.readUint16();
   const expiryInterval = reader.readUint32();
@@ -76,10 +77,10 @@ export function writeSubscription(writer: ByteWriter, key: Uint8Array, record: S
   endRecord(writer, start, key);
 }
 
-export function readSubscription(reader: RecordReader, key: Uint8Array, value: Uint8Array): SubscriptionRecord {
-  reader.open(key, value);
+export function readSubscription(reader: RecordReader, record: RecordView): SubscriptionRecord {
+  reader.open(record);
   const requestedFilter = reader.readText();
-  const topicFilter = reader.readText();
+  const topicFilter = reader.readOwnText(requestedFilter);
   const shareName = reader.readText();
   const options = reader.readUint8();
   return {
@@ -111,8 +112,8 @@ export function writeDelivery(writer: ByteWriter, key: Uint8Array, delivery: Del
 /** A delivery without its message, whose sequence number stands in its place. */
 export type DeliveryWithoutMessage = Omit<DeliveryRecord, 'message' | 'position'> & { readonly sequence: number };
 
-export function readDelivery(reader: RecordReader, key: Uint8Array, value: Uint8Array): DeliveryWithoutMessage {
-  reader.open(key, value);
+export function readDelivery(reader: RecordReader, record: RecordView): DeliveryWithoutMessage {
+  reader.open(record);
   const sequence = reader.readLong();
   const flags = reader.readUint8();
   const state = states[reader.readUint8()];
@@ -140,7 +141,7 @@ export function writeInbound(writer: ByteWriter, key: Uint8Array, sequence: numb
   endRecord(writer, start, key);
 }
 
-export function readInbound(reader: RecordReader, key: Uint8Array, value: Uint8Array): number {
-  reader.open(key, value);
+export function readInbound(reader: RecordReader, record: RecordView): number {
+  reader.open(record);
   return reader.readLong();
 }

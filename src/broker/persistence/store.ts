@@ -17,6 +17,7 @@ import type { OutboundState } from '../../exchange/outbound-exchange.ts';
 import type { QoS } from '../../protocol/version.ts';
 import type { Delivery } from '../delivery.ts';
 import type { Message } from '../message.ts';
+import type { RestingDeliveries } from '../resting-deliveries.ts';
 
 /** A Session without what hangs on it. */
 export interface SessionRecord {
@@ -46,7 +47,7 @@ export interface SubscriptionRecord {
   readonly identifier: number;
 }
 
-/** A message on its way to one Session, as `load` finds it. */
+/** A message on its way to one Session, as the store has it. */
 export interface DeliveryRecord {
   /** Its place in the Session's order; rises from 1. */
   readonly position: number;
@@ -70,15 +71,34 @@ export interface InboundRecord {
 export interface StoredSession {
   readonly session: SessionRecord;
   readonly subscriptions: readonly SubscriptionRecord[];
-  /** By position. */
+  /** What is known of its deliveries before they are read; undefined if it has none. */
+  readonly resting: RestingDeliveries | undefined;
+  /** How many QoS 2 messages wait for their PUBREL. */
+  readonly inboundCount: number;
+  /** By position. Read when they are first asked for, all of them; they are taken then, as by `takeDeliveries`. */
   readonly deliveries: readonly DeliveryRecord[];
+  /** Read when they are first asked for; they are taken then, as by `takeInbound`. */
   readonly inbound: readonly InboundRecord[];
 }
 
-/** To be gone through once, before anything is staged. Messages of Sessions may have their payload in the store only. */
+/** Takes a retained message: its payload is `bytes[start..end)`, which stay as they are during the call only. */
+export type RetainedTaker = (
+  topicName: string,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  details: Pick<Message, 'qos' | 'properties' | 'expiresAt' | 'publisher'>,
+) => void;
+
+/**
+ * To be gone through once, before anything is staged. What is damaged is found when it is come to, as a StorageError. Messages of Sessions
+ * may have their payload in the store only.
+ */
 export interface StoredState {
   readonly sessions: Iterable<StoredSession>;
   readonly retained: Iterable<Message>;
+  /** The same as `retained`, for whoever copies what he needs. */
+  takeRetained(take: RetainedTaker): void;
 }
 
 /** How many records a store holds, by kind. */
@@ -91,7 +111,13 @@ export interface RecordCounts {
   readonly retained: number;
 }
 
+/**
+ * Deliveries either are in memory, and the broker says what becomes of each, or they rest: they are in the store and nowhere else. They
+ * rest after a start, and when `rest` is told so; `take…` brings them back.
+ */
 export interface Store {
+  /** Deliveries of absent Sessions that may be in memory before some are to rest. */
+  readonly residentDeliveriesMax: number;
   /** Grows with each thing staged: unchanged means that nothing was. */
   readonly stagedCount: number;
   /** What keeps it from making anything safe, as a sentence; undefined while all is well. */
@@ -115,8 +141,21 @@ export interface Store {
   /** The delivery moved on: it has an identifier, or waits for the next acknowledgement. */
   updateDelivery(clientIdentifier: string, delivery: Delivery): void;
   deleteDelivery(clientIdentifier: string, delivery: Delivery): void;
+  /**
+   * Resting deliveries with positions above `after` and up to `last`, by position, the first `limit` of them. They rest no more.
+   * @throws {StorageError} if one cannot be read; all of them go on resting then, and the store is in trouble
+   */
+  takeDeliveries(clientIdentifier: string, after: number, last: number, limit: number): readonly DeliveryRecord[];
+  /** Deletes resting deliveries unread, in the same range. What cannot be read is deleted as well. */
+  dropDeliveries(clientIdentifier: string, after: number, last: number): void;
+  /** From now on they rest, and nobody has them. False, and nothing happens, if one of them is not committed as it is. */
+  rest(clientIdentifier: string, deliveries: readonly Delivery[]): boolean;
   putInbound(clientIdentifier: string, record: InboundRecord): void;
   deleteInbound(clientIdentifier: string, record: InboundRecord): void;
+  /** All resting messages that wait for their PUBREL, which rest no more. @throws {StorageError} as `takeDeliveries` */
+  takeInbound(clientIdentifier: string): readonly InboundRecord[];
+  /** Deletes them unread. */
+  dropInbound(clientIdentifier: string): void;
   putRetained(message: Message): void;
   deleteRetained(topicName: string): void;
   /** Calls back, in the order of the calls, when all that was staged before is safe; at once if it is already. */

@@ -3,6 +3,7 @@ import type { Delivery } from '../../../src/broker/delivery.ts';
 import type { Message } from '../../../src/broker/message.ts';
 import { MemoryStore, type MemoryStoreOptions } from '../../../src/broker/persistence/memory.ts';
 import type {
+  DeliveryRecord,
   InboundRecord,
   RecordCounts,
   SessionRecord,
@@ -22,6 +23,10 @@ export class FaultyStore implements Store {
 
   constructor(options: MemoryStoreOptions, inner = new MemoryStore(options)) {
     this.#inner = inner;
+  }
+
+  get residentDeliveriesMax(): number {
+    return this.#inner.residentDeliveriesMax;
   }
 
   get isRefusingWork(): boolean {
@@ -81,6 +86,21 @@ export class FaultyStore implements Store {
   }
   deleteDelivery(clientIdentifier: string, delivery: Delivery): void {
     this.#stage(() => this.#inner.deleteDelivery(clientIdentifier, delivery));
+  }
+  takeDeliveries(clientIdentifier: string, after: number, last: number, limit: number): readonly DeliveryRecord[] {
+    return this.#inner.takeDeliveries(clientIdentifier, after, last, limit);
+  }
+  dropDeliveries(clientIdentifier: string, after: number, last: number): void {
+    this.#stage(() => this.#inner.dropDeliveries(clientIdentifier, after, last));
+  }
+  rest(clientIdentifier: string, deliveries: readonly Delivery[]): boolean {
+    return this.trouble === undefined && this.#inner.rest(clientIdentifier, deliveries);
+  }
+  takeInbound(clientIdentifier: string): readonly InboundRecord[] {
+    return this.#inner.takeInbound(clientIdentifier);
+  }
+  dropInbound(clientIdentifier: string): void {
+    this.#stage(() => this.#inner.dropInbound(clientIdentifier));
   }
   putInbound(clientIdentifier: string, record: InboundRecord): void {
     this.#stage(() => this.#inner.putInbound(clientIdentifier, record));

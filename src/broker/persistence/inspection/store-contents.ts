@@ -3,7 +3,7 @@ import type { Message } from '../../message.ts';
 import { integerAt, longAt, messageKey, retainedKey, subscriptionKey } from '../keys.ts';
 import type { DatabaseName, Entry } from '../lmdb-environment.ts';
 import { readMessage } from '../message-record.ts';
-import { RecordReader } from '../record-codec.ts';
+import { RecordReader, viewOf } from '../record-codec.ts';
 import {
   type DeliveryWithoutMessage,
   readDelivery,
@@ -79,20 +79,20 @@ export class StoreContents {
   messages(): IterableIterator<NumberedMessage> {
     return this.#read('message', ({ key, value }) => ({
       sequence: longAt(key, 0),
-      message: readMessage(this.#reader, key, value),
+      message: readMessage(this.#reader, viewOf(key, value)),
     }));
   }
 
   sessions(): IterableIterator<NumberedSession> {
     return this.#read('session', ({ key, value }) => ({
       number: integerAt(key, 0),
-      session: readSession(this.#reader, key, value),
+      session: readSession(this.#reader, viewOf(key, value)),
     }));
   }
 
   subscriptions(): IterableIterator<OwnedSubscription> {
     return this.#read('subscription', ({ key, value }) => {
-      const subscription = readSubscription(this.#reader, key, value);
+      const subscription = readSubscription(this.#reader, viewOf(key, value));
       const session = integerAt(key, 0);
       expectKey(key, subscriptionKey(session, subscription.requestedFilter), 'its Topic Filter');
       return { session, subscription };
@@ -103,7 +103,7 @@ export class StoreContents {
     return this.#read('delivery', ({ key, value }) => ({
       session: integerAt(key, 0),
       position: longAt(key, 4),
-      ...readDelivery(this.#reader, key, value),
+      ...readDelivery(this.#reader, viewOf(key, value)),
     }));
   }
 
@@ -111,13 +111,13 @@ export class StoreContents {
     return this.#read('inbound', ({ key, value }) => ({
       session: integerAt(key, 0),
       packetIdentifier: ((key[4] as number) << 8) | (key[5] as number),
-      sequence: readInbound(this.#reader, key, value),
+      sequence: readInbound(this.#reader, viewOf(key, value)),
     }));
   }
 
   retained(): IterableIterator<Message> {
     return this.#read('retained', ({ key, value }) => {
-      const message = readMessage(this.#reader, key, value);
+      const message = readMessage(this.#reader, viewOf(key, value));
       expectKey(key, retainedKey(message.topicName), 'its topic');
       return message;
     });
@@ -188,7 +188,7 @@ export class StoreContents {
     try {
       const value = this.#file.get('messages', key);
       if (value === undefined) throw new Error('it is missing');
-      return readMessage(this.#reader, key, value);
+      return readMessage(this.#reader, viewOf(key, value));
     } catch (error) {
       this.#onDamage({ kind: 'message', key: String(sequence), reason: reasonOf(error) });
       return undefined;

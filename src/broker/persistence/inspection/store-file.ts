@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import { StorageError } from '../../../protocol/errors.ts';
 import { examineDirectory, formatVersion, readFormat, textOf, whatToDo } from '../data-directory.ts';
+import { DataFileFault } from '../data-file.ts';
 import { DirectoryInUseError, DirectoryLock } from '../directory-lock.ts';
 import { type DatabaseName, databaseNames, dataFileName, type Entry } from '../lmdb-environment.ts';
 import { processOfStore } from './store-user.ts';
@@ -75,8 +76,7 @@ export class StoreFile {
     const lock = isLocked ? undefined : await takeLock(directory);
     let root: RootDatabase<Uint8Array, Uint8Array> | undefined;
     try {
-      const { isUnflushed } = examineDirectory(directory, false, true);
-      root = await openReadOnly(directory, isUnflushed);
+      root = await openReadOnly(directory, checkPages(directory));
       return new StoreFile(directory, lock, root);
     } catch (error) {
       await root?.close();
@@ -128,6 +128,20 @@ function openDatabases(root: RootDatabase<Uint8Array, Uint8Array>): ReadonlyMap<
     if (database !== undefined) databases.set(name, database);
   }
   return databases;
+}
+
+/** Goes through the pages of the data file. Returns whether its last commit may not be on the disk. @throws {StorageError} */
+function checkPages(directory: string): boolean {
+  const { file } = examineDirectory(directory, false, true);
+  try {
+    file?.checkPages();
+    return file?.isUnflushed ?? false;
+  } catch (error) {
+    if (!(error instanceof DataFileFault)) throw error;
+    throw new StorageError(`${join(directory, dataFileName)} ${error.message}. ${whatToDo}`, error);
+  } finally {
+    file?.close();
+  }
 }
 
 async function openReadOnly(directory: string, isUnflushed: boolean): Promise<RootDatabase<Uint8Array, Uint8Array>> {

@@ -1,0 +1,436 @@
+/**
+ * The Store on disk, in one LMDB file.
+ *
+ *     put… ─▶ staged Batch ──end of the turn──▶ encoded ──▶ one LMDB transaction ──▶ safe: callbacks
+ *                  ▲                                              │
+ *                  └── what comes meanwhile shares the next ──────┘ if it fails: trouble, and the same again until it works
+ *
+ * What a commit holds has been staged in whole turns of the event loop, so a crash leaves all of a turn or nothing. `lmdb-commits.ts` has
+ * the rhythm, `message-log.ts` the messages and who waits for them, `lmdb-load.ts` the start; docs/guarantees.md says what is promised.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { RingQueue } from '../../base/ring-queue.ts';
+import type { Delivery } from '../delivery.ts';
+import type { Log } from '../log.ts';
+import { type Message, withOwnPayload } from '../message.ts';
+import type { DataFile } from './data-file.ts';
+import type { DirectoryLock } from './directory-lock.ts';
+import { deliveryKey, inboundKey, longAt } from './keys.ts';
+import type { Batch } from './lmdb-batch.ts';
+import { Commits, type Durability } from './lmdb-commits.ts';
+import type { DatabaseName, Entry, LmdbEnvironment } from './lmdb-environment.ts';
+import { LoadedData, type NumberedSession } from './lmdb-load.ts';
+import { MessageLog } from './message-log.ts';
+import { checkProperties, RecordReader, unreadableRecord, viewOf } from './record-codec.ts';
+import { readDelivery, readInbound } from './session-records.ts';
+import type {
+  DeliveryRecord,
+  InboundRecord,
+  RecordCounts,
+  SessionRecord,
+  Store,
+  StoredSession,
+  StoredState,
+  SubscriptionRecord,
+} from './store.ts';
+
+export interface LmdbStoreOptions {
+  /** Made if it is missing. */
+  readonly directory: string;
+  /** Default strict. */
+  readonly durability?: Durability;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called when trouble begins, with a sentence, and with undefined when it is over. */
+  readonly onTrouble?: (trouble: string | undefined) => void;
+  /** Bytes of payloads just committed that stay in memory, so that what is asked for at once is not read back. Default 32 MiB. */
+  readonly payloadCacheBytes?: number;
+  /** Deliveries of absent Sessions that may be in memory, about. Default 65,536. */
+  readonly residentDeliveriesMax?: number;
+}
+
+/** Staged bytes from which on whoever stages more is asked to wait. */
+const behindBytes = 64 * 1024 * 1024;
+/** Messages whose payload stays in memory for now, however small they are. */
+const cachedMessagesMax = 65_536;
+const packetIdentifierCount = 65_536;
+
+/** What a store is made of; it closes all of them. */
+export interface OpenedDirectory {
+  readonly lock: DirectoryLock;
+  readonly environment: LmdbEnvironment;
+  /** As it was before; undefined if the store is new. */
+  readonly file: DataFile | undefined;
+}
+
+/** `openLmdbStore` makes one. */
+export class LmdbStore implements Store {
+  readonly residentDeliveriesMax: number;
+  readonly #options: LmdbStoreOptions;
+  readonly #lock: DirectoryLock;
+  readonly #file: DataFile | undefined;
+  readonly #commits: Commits;
+  readonly #messages: MessageLog;
+  readonly #reader = new RecordReader();
+  readonly #sessionNumbers = new Map<string, number>();
+  #lastSession = 0;
+  /** What was found unreadable; it does not go away by itself. */
+  #damage: string | undefined = undefined;
+  readonly #cached = new RingQueue<Message>();
+  #cachedBytes = 0;
+  #isClosing = false;
+
+  constructor(options: LmdbStoreOptions, { lock, environment, file }: OpenedDirectory) {
+    const { directory, durability = 'strict', clock, residentDeliveriesMax = 65_536 } = options;
+    this.#options = options;
+    this.residentDeliveriesMax = residentDeliveriesMax;
+    this.#lock = lock;
+    this.#file = file;
+    this.#commits = new Commits(
+      {
+        directory,
+        durability,
+        clock,
+        onCommitted: (batch) => this.#cachePayloads(batch),
+        onFailure: () => this.#tellTrouble(),
+      },
+      environment,
+    );
+    this.#messages = new MessageLog(this.#commits, directory, (damage) => this.#noteDamage(damage));
+  }
+
+  get stagedCount(): number {
+    return this.#commits.stagedCount;
+  }
+
+  /** Commits that worked. */
+  get commitCount(): number {
+    return this.#commits.count;
+  }
+
+  get trouble(): string | undefined {
+    return this.#commits.failure ?? this.#damage;
+  }
+
+  get isRefusingWork(): boolean {
+    return this.trouble !== undefined;
+  }
+
+  get isBehind(): boolean {
+    return this.#commits.staged.bytes > behindBytes;
+  }
+
+  load(): Promise<StoredState> {
+    // A promise, so that what is thrown here becomes its rejection.
+    return new Promise((resolve) => {
+      const data = new LoadedData(this.#file, this.#options.directory);
+      this.#messages.resting = data.references;
+      this.#messages.lastSequence = data.lastSequence;
+      resolve({
+        sessions: this.#loadSessions(data),
+        retained: data.retained(),
+        takeRetained: (take) => data.takeRetained(take),
+      });
+    });
+  }
+
+  *#loadSessions(data: LoadedData): IterableIterator<StoredSession> {
+    for (const found of data.sessions()) {
+      this.#lastSession = found.number;
+      this.#sessionNumbers.set(found.session.clientIdentifier, found.number);
+      yield new LoadedSession(this, found);
+    }
+    // Only now, because nothing may be committed before all was read.
+    for (const sequence of data.references.withoutCount()) {
+      data.references.delete(sequence);
+      this.#commits.staged.deleteRecord(sequence);
+      this.#commits.touch();
+    }
+  }
+
+  putSession(record: SessionRecord): void {
+    const { clientIdentifier } = record;
+    let session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) {
+      session = ++this.#lastSession;
+      this.#sessionNumbers.set(clientIdentifier, session);
+    }
+    this.#commits.staged.setSession(session, record);
+    this.#commits.touch();
+  }
+
+  deleteSession(clientIdentifier: string): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) return;
+    this.#sessionNumbers.delete(clientIdentifier);
+    this.#commits.staged.setSession(session, undefined);
+    this.#commits.touch();
+  }
+
+  putSubscription(clientIdentifier: string, record: SubscriptionRecord): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) return;
+    this.#commits.staged.setSubscription(session, record.requestedFilter, record);
+    this.#commits.touch();
+  }
+
+  deleteSubscription(clientIdentifier: string, requestedFilter: string): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) return;
+    this.#commits.staged.setSubscription(session, requestedFilter, undefined);
+    this.#commits.touch();
+  }
+
+  putDelivery(clientIdentifier: string, delivery: Delivery): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) return;
+    this.#commits.staged.putDelivery(session, delivery, this.#messages.refer(delivery.message));
+    this.#commits.touch();
+  }
+
+  updateDelivery(clientIdentifier: string, delivery: Delivery): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    const entry = this.#messages.entryOf(delivery.message);
+    if (session === undefined || entry === undefined) return;
+    this.#commits.staged.putDelivery(session, delivery, entry);
+    this.#commits.touch();
+  }
+
+  deleteDelivery(clientIdentifier: string, delivery: Delivery): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) return;
+    this.#commits.staged.deleteDelivery(session, delivery);
+    this.#messages.release(delivery.message);
+    this.#commits.touch();
+  }
+
+  takeDeliveries(clientIdentifier: string, after: number, last: number, limit: number): readonly DeliveryRecord[] {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined || last <= after) return [];
+    return this.#take(`a delivery of ${clientIdentifier}`, this.#deliveryRows(session, after, last, limit), (entry) => {
+      const { sequence, ...rest } = readDelivery(this.#reader, viewOf(entry.key, entry.value));
+      return { sequence, record: { ...rest, position: longAt(entry.key, 4) } };
+    });
+  }
+
+  dropDeliveries(clientIdentifier: string, after: number, last: number): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined || last <= after) return;
+    const what = `a delivery of ${clientIdentifier}`;
+    for (const entry of this.#deliveryRows(session, after, last, Number.POSITIVE_INFINITY)) {
+      const read = (): number => readDelivery(this.#reader, viewOf(entry.key, entry.value)).sequence;
+      this.#drop(what, read);
+      this.#commits.staged.deleteDeliveryAt(session, longAt(entry.key, 4));
+      this.#commits.touch();
+    }
+  }
+
+  rest(clientIdentifier: string, deliveries: readonly Delivery[]): boolean {
+    if (!this.#sessionNumbers.has(clientIdentifier)) return false;
+    for (const delivery of deliveries) {
+      if (delivery.position === 0 || !delivery.isWritten) return false;
+      for (const batch of this.#commits.pending()) if (batch.hasDelivery(delivery)) return false;
+    }
+    for (const { message } of deliveries) this.#messages.rest(message);
+    return true;
+  }
+
+  putInbound(clientIdentifier: string, { packetIdentifier, message }: InboundRecord): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) return;
+    this.#commits.staged.setInbound(session, packetIdentifier, this.#messages.refer(message));
+    this.#commits.touch();
+  }
+
+  deleteInbound(clientIdentifier: string, { packetIdentifier, message }: InboundRecord): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) return;
+    this.#commits.staged.setInbound(session, packetIdentifier, undefined);
+    this.#messages.release(message);
+    this.#commits.touch();
+  }
+
+  takeInbound(clientIdentifier: string): readonly InboundRecord[] {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) return [];
+    return this.#take(`a QoS 2 message of ${clientIdentifier}`, this.#inboundRows(session), (entry) => ({
+      sequence: readInbound(this.#reader, viewOf(entry.key, entry.value)),
+      record: { packetIdentifier: packetIdentifierAt(entry.key) },
+    }));
+  }
+
+  dropInbound(clientIdentifier: string): void {
+    const session = this.#sessionNumbers.get(clientIdentifier);
+    if (session === undefined) return;
+    for (const entry of this.#inboundRows(session)) {
+      this.#drop(`a QoS 2 message of ${clientIdentifier}`, () =>
+        readInbound(this.#reader, viewOf(entry.key, entry.value)),
+      );
+      this.#commits.staged.setInbound(session, packetIdentifierAt(entry.key), undefined);
+      this.#commits.touch();
+    }
+  }
+
+  putRetained(message: Message): void {
+    if (message.properties !== undefined) checkProperties(message.properties);
+    // It is written at the end of the turn, when its record in the log may be on its way out.
+    message.keepPayload();
+    this.#commits.staged.setRetained(message.topicName, message.qos === 0 ? withOwnPayload(message) : message);
+    this.#commits.touch();
+  }
+
+  deleteRetained(topicName: string): void {
+    this.#commits.staged.setRetained(topicName, undefined);
+    this.#commits.touch();
+  }
+
+  whenSafe(callback: () => void): void {
+    this.#commits.whenSafe(callback);
+  }
+
+  sync(): Promise<void> {
+    return this.#commits.sync();
+  }
+
+  countRecords(): RecordCounts {
+    const count = (name: DatabaseName): number => this.#commits.environment.count(name);
+    return {
+      messages: count('messages'),
+      sessions: count('sessions'),
+      subscriptions: count('subscriptions'),
+      deliveries: count('deliveries'),
+      inbound: count('inbound'),
+      retained: count('retained'),
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#file?.close();
+    try {
+      await this.#commits.close();
+    } finally {
+      await this.#lock.release();
+    }
+  }
+
+  #deliveryRows(session: number, after: number, last: number, limit: number): readonly Entry[] {
+    const start = deliveryKey(session, after + 1).slice();
+    return this.#commits.environment.range('deliveries', start, deliveryKey(session, last + 1), limit);
+  }
+
+  #inboundRows(session: number): readonly Entry[] {
+    const start = inboundKey(session, 0).slice();
+    const end = inboundKey(session, packetIdentifierCount - 1).slice();
+    return this.#commits.environment.range('inbound', start, Uint8Array.of(...end, 0), Number.POSITIVE_INFINITY);
+  }
+
+  /** Reads rows with their messages, all of them before any counts as taken. @throws {StorageError} */
+  #take<T extends object>(
+    what: string,
+    rows: readonly Entry[],
+    read: (row: Entry) => { readonly sequence: number; readonly record: T },
+  ): readonly (T & { readonly message: Message })[] {
+    const messages = new Map<number, Message>();
+    const sequences: number[] = [];
+    const taken: (T & { readonly message: Message })[] = [];
+    try {
+      for (const row of rows) {
+        const { sequence, record } = read(row);
+        let message = messages.get(sequence);
+        if (message === undefined) {
+          message = this.#messages.find(sequence);
+          messages.set(sequence, message);
+        }
+        sequences.push(sequence);
+        taken.push({ ...record, message });
+      }
+    } catch (error) {
+      throw this.#damaged(what, error);
+    }
+    for (const [index, { message }] of taken.entries()) this.#messages.take(sequences[index] as number, message);
+    return taken;
+  }
+
+  /** What cannot be read is told; which message it was for is not known then, and the next start finds that nothing refers to it. */
+  #drop(what: string, read: () => number): void {
+    try {
+      this.#messages.drop(read());
+    } catch (error) {
+      this.#damaged(what, error);
+    }
+  }
+
+  #damaged(what: string, error: unknown): Error {
+    const fault = unreadableRecord(this.#options.directory, what, error);
+    this.#noteDamage(fault.message);
+    return fault;
+  }
+
+  #noteDamage(damage: string): void {
+    this.#options.log.write('error', `Error: ${damage}.`);
+    if (this.#damage !== undefined) return;
+    this.#damage = damage;
+    this.#tellTrouble();
+  }
+
+  #tellTrouble(): void {
+    this.#options.onTrouble?.(this.trouble);
+  }
+
+  /** The payloads of a commit stay in memory for a while; those committed longest ago are then read back when asked for. */
+  #cachePayloads(batch: Batch): void {
+    for (const [entry, message] of batch.messages) {
+      entry.isCommitted = true;
+      if (entry.references === 0 || message.stored !== entry) continue;
+      this.#cached.push(message);
+      this.#cachedBytes += entry.length;
+    }
+    const { payloadCacheBytes = 32 * 1024 * 1024 } = this.#options;
+    while (this.#cachedBytes > payloadCacheBytes || this.#cached.length > cachedMessagesMax) {
+      const oldest = this.#cached.shift();
+      if (oldest === undefined) break;
+      this.#cachedBytes -= oldest.payloadLength;
+      const { stored } = oldest;
+      if (this.#messages.isOwn(stored) && stored.references > 0 && stored.isCommitted) oldest.releasePayload();
+    }
+  }
+}
+
+/** A Session as it was found; what hangs on it is read when it is asked for. */
+class LoadedSession implements StoredSession {
+  readonly session: SessionRecord;
+  readonly subscriptions: readonly SubscriptionRecord[];
+  readonly resting: StoredSession['resting'];
+  readonly inboundCount: number;
+  readonly #store: LmdbStore;
+  #deliveries: readonly DeliveryRecord[] | undefined = undefined;
+  #inbound: readonly InboundRecord[] | undefined = undefined;
+
+  constructor(store: LmdbStore, { session, subscriptions, resting, inboundCount }: NumberedSession) {
+    this.#store = store;
+    this.session = session;
+    this.subscriptions = subscriptions;
+    this.resting = resting;
+    this.inboundCount = inboundCount;
+  }
+
+  get deliveries(): readonly DeliveryRecord[] {
+    if (this.resting === undefined) return [];
+    const { after, last } = this.resting;
+    const { clientIdentifier } = this.session;
+    this.#deliveries ??= this.#store.takeDeliveries(clientIdentifier, after, last, Number.POSITIVE_INFINITY);
+    return this.#deliveries;
+  }
+
+  get inbound(): readonly InboundRecord[] {
+    if (this.inboundCount === 0) return [];
+    this.#inbound ??= this.#store.takeInbound(this.session.clientIdentifier);
+    return this.#inbound;
+  }
+}
+
+function packetIdentifierAt(key: Uint8Array): number {
+  return ((key[4] as number) << 8) | (key[5] as number);
+}
