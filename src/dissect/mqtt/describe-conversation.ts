@@ -105,7 +105,7 @@ function describeMissing(walk: PacketWalk): void {
   const { sink, source, packet } = walk;
   const { absentBytes, missingBefore, end } = packet;
   const of = absentBytes > 0 ? `${absentBytes} bytes of this packet` : `${missingBefore} bytes before this packet`;
-  sink.addDiagnostic(fields.missingBytes, source, end, end, {
+  sink.addDiagnostic(fields.incomplete, source, end, end, {
     severity: 'warning',
     group: 'Reassemble',
     message: `${of} are not in the capture`,

@@ -219,6 +219,7 @@ const ourRows = {
     'Bytes in which no packet could be found after others were missing',
   ),
   undecoded: ours('mqtt.undecoded', 'Undecoded', 'bytes', 'Bytes of the packet that have no meaning'),
+  incomplete: ours('mqtt.incomplete', 'Incomplete', 'none', 'Bytes are missing before the packet or in it'),
   violation: ours('mqtt.violation', 'Violation', 'none', 'Something that the protocol does not allow'),
   payloadFormat: ours(
     'mqtt.payload.format',

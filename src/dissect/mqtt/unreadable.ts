@@ -32,7 +32,7 @@ export class UnreadableBytes implements UpperLayer {
       sink.addGenerated(fields.missingBytes, this.source, this.start, this.start, this.missingBefore);
     }
     sink.addBytes(fields.skipped, this.source, this.start, this.end);
-    sink.addDiagnostic(fields.skipped, this.source, this.start, this.end, {
+    sink.addDiagnostic(fields.incomplete, this.source, this.start, this.end, {
       severity: 'warning',
       group: 'Reassemble',
       message: 'No packet begins here: bytes before these are missing, or they are no MQTT',
