@@ -112,10 +112,10 @@ function testNumber(operator: ComparisonOperator, right: number): ValueTest {
   }
 }
 
-/** Whether `part` occurs in `whole`. Everything contains what is empty. */
+/** Whether `part` occurs in `whole`; in what is empty nothing does. */
 export function containsBytes(whole: Uint8Array, part: Uint8Array): boolean {
   const first = part[0];
-  if (first === undefined) return true;
+  if (first === undefined) return whole.length > 0;
   const last = whole.length - part.length;
   for (let at = whole.indexOf(first); at >= 0 && at <= last; at = whole.indexOf(first, at + 1)) {
     let length = 1;

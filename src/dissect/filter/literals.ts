@@ -76,8 +76,8 @@ function bareText(literal: LiteralOperand, { type }: ValueShape): string {
 }
 
 function resolveInteger(literal: LiteralOperand, shape: ValueShape): number {
-  if (literal.kind === 'character') return literal.code;
   const { type, field } = shape;
+  if (literal.kind === 'character') return type === 'boolean' ? Math.sign(literal.code) : literal.code;
   const number = literal.kind === 'string' ? undefined : parseInteger(literal.text);
   const { least, most } = integerLimits(type);
   if (number !== undefined && number >= least && number <= most) return type === 'boolean' ? Math.sign(number) : number;

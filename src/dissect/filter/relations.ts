@@ -112,13 +112,18 @@ export function compileSearch(relation: Relation<'search'>, checker: OperandChec
 }
 
 function containsTest(part: unknown): ValueTest {
-  if (typeof part === 'string') return (value) => typeof value === 'string' && value.includes(part);
+  if (typeof part === 'string') return (value) => containsText(value, part);
   const bytes = part as Uint8Array;
   return (value) => containsBytes(value as Uint8Array, bytes);
 }
 
+/** No text contains the empty one, as Wireshark has it. */
+function containsText(whole: FieldValue, part: string): boolean {
+  return typeof whole === 'string' && part !== '' && whole.includes(part);
+}
+
 function contains(whole: FieldValue, part: FieldValue): boolean {
-  if (typeof whole === 'string') return whole.includes(String(part));
+  if (typeof whole === 'string') return containsText(whole, String(part));
   return containsBytes(toBytes(whole), toBytes(part));
 }
 
