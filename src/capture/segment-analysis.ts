@@ -44,6 +44,7 @@ export function analyseSegment(
   record.sincePreviousNs = elapsedNs(frame, flow.lastSeconds, flow.lastNanoseconds);
   flow.lastSeconds = frame.seconds;
   flow.lastNanoseconds = frame.nanoseconds;
+  const wasKnown = own.hasBase;
   setBases(own, peer, headers);
 
   const sequence = (headers.sequence - own.base) | 0;
@@ -79,19 +80,12 @@ export function analyseSegment(
   if (!own.hasAcknowledged || acknowledged !== own.acknowledged) {
     own.firstOfDuplicates = frame.number;
     own.duplicates = 0;
+    own.isUnseenKnown = false;
   }
-  if (hasAck && peer.hasContinuous && sequenceDistance(peer.continuous, acknowledged) > 0) {
-    const opensWindow =
-      own.hasAcknowledged &&
-      acknowledged === sequenceAfter(own.acknowledged, 1) &&
-      own.hasNext &&
-      sequence === own.next &&
-      (peer.lastMarks & segmentMarks.zeroWindowProbe) !== 0;
-    marks |= opensWindow ? segmentMarks.windowUpdate : segmentMarks.acknowledgedUnseen;
-    peer.continuous = opensWindow ? acknowledged : peer.runFrom(acknowledged);
-  }
+  if (hasAck && peer.hasContinuous && sequenceDistance(peer.continuous, acknowledged) > 0)
+    marks |= judgeUnseen(own, peer, sequence, acknowledged);
   if ((length > 0 || phantom !== 0) && (marks & segmentMarks.keepAlive) === 0)
-    marks |= judgeRepetition(record, flow, own, peer, frame, sequence, length);
+    marks |= judgeRepetition(record, flow, own, peer, frame, sequence, length, phantom);
   record.marks = marks;
 
   advance(own, headers, sequence, length + phantom, marks);
@@ -104,6 +98,7 @@ export function analyseSegment(
   own.lastMarks = marks;
   own.selective = hasAck ? selectiveRangesOf(headers, peer.base) : undefined;
   if (hasAck) {
+    peer.isFlightKnown = true;
     const found = peer.acknowledge(acknowledged);
     if (found !== undefined) {
       record.acknowledges = found.frame;
@@ -113,7 +108,7 @@ export function analyseSegment(
   if (length > 0) countBytes(record, own, peer, flags, length);
   measureRoundTrip(flow, frame, flags);
   record.initialRoundTripNs = flow.initialRoundTripNs;
-  flow.completeness = nextCompleteness(flow.completeness, flags, length);
+  flow.completeness = nextCompleteness(flow.completeness, flags, length, wasKnown);
   return record;
 }
 
@@ -138,10 +133,12 @@ function setBases(own: SegmentHistory, peer: SegmentHistory, headers: FrameHeade
 function setWindow(record: SegmentRecord, own: SegmentHistory, peer: SegmentHistory, headers: FrameHeaders): void {
   if ((headers.tcpFlags & syn) !== 0) {
     const shift = windowShiftOf(headers);
-    own.windowScale = shift < 0 ? windowScaleUnused : shift;
-    if ((headers.tcpFlags & ack) !== 0) {
-      if (shift < 0) peer.windowScale = windowScaleUnused;
-      else if (peer.windowScale === windowScaleUnused) own.windowScale = windowScaleUnused;
+    if (shift >= 0) own.windowScale = shift;
+    if (own.windowScale === windowScaleUnknown) {
+      own.windowScale = windowScaleUnused;
+      peer.windowScale = windowScaleUnused;
+    } else if ((headers.tcpFlags & ack) !== 0 && peer.windowScale === windowScaleUnused) {
+      own.windowScale = windowScaleUnused;
     }
     record.windowSize = headers.window;
   } else {
@@ -180,9 +177,35 @@ function judgePureAcknowledgement(
     return (peer.lastMarks & segmentMarks.zeroWindowProbe) !== 0 ? segmentMarks.zeroWindowProbeAcknowledgement : 0;
   if ((peer.lastMarks & segmentMarks.keepAlive) !== 0) return segmentMarks.keepAliveAcknowledgement;
   own.duplicates++;
+  own.isUnseenKnown = true;
   record.duplicateNumber = own.duplicates;
   record.duplicateOf = own.firstOfDuplicates;
   return segmentMarks.duplicateAcknowledgement;
+}
+
+/**
+ * An acknowledgement of what was not seen. Behind everything that was seen of the peer, it is said once for each number that the peer acknowledges
+ * itself, and not at all while the peer repeats an acknowledgement; in a hole between what was seen, it is always said.
+ */
+function judgeUnseen(own: SegmentHistory, peer: SegmentHistory, sequence: number, acknowledged: number): number {
+  if (
+    (peer.lastMarks & segmentMarks.zeroWindowProbe) !== 0 &&
+    own.hasAcknowledged &&
+    acknowledged === sequenceAfter(own.acknowledged, 1) &&
+    own.hasNext &&
+    sequence === own.next
+  ) {
+    peer.continuous = acknowledged;
+    return segmentMarks.windowUpdate;
+  }
+  if (peer.continuous !== peer.next) {
+    peer.continuous = peer.next;
+    return segmentMarks.acknowledgedUnseen;
+  }
+  peer.duplicates = 0;
+  if (peer.isUnseenKnown) return 0;
+  peer.isUnseenKnown = true;
+  return segmentMarks.acknowledgedUnseen;
 }
 
 /** A segment that takes sequence numbers: whether they were sent before, and why. */
@@ -194,6 +217,7 @@ function judgeRepetition(
   frame: Frame,
   sequence: number,
   length: number,
+  phantom: number,
 ): number {
   const end = sequenceAfter(sequence, length);
   if (length > 0 && peer.hasAcknowledged && sequenceDistance(end, peer.acknowledged) >= 0)
@@ -208,8 +232,8 @@ function judgeRepetition(
   }
   const sinceNext = elapsedNs(frame, own.nextSeconds, own.nextNanoseconds);
   const threshold = flow.initialRoundTripNs > 0 ? flow.initialRoundTripNs : outOfOrderNs;
-  if (sinceNext < threshold && end !== own.next) return segmentMarks.outOfOrder;
-  setTimeout(record, own, frame, sequence, sinceNext);
+  if (sinceNext < threshold && sequenceAfter(end, phantom) !== own.next) return segmentMarks.outOfOrder;
+  setTimeOut(record, own, frame, sinceNext);
   return segmentMarks.retransmission;
 }
 
@@ -223,23 +247,14 @@ function isUnreported(peer: SegmentHistory, sequence: number, end: number): bool
   return true;
 }
 
-/** The time-out counts from the oldest segment that may be the one repeated, else from the one with the highest number. */
-function setTimeout(
-  record: SegmentRecord,
-  own: SegmentHistory,
-  frame: Frame,
-  sequence: number,
-  sinceNextNs: number,
-): void {
+/** The time-out counts from the oldest segment that is not acknowledged, else from the one with the highest number. */
+function setTimeOut(record: SegmentRecord, own: SegmentHistory, frame: Frame, sinceNextNs: number): void {
   record.retransmits = own.nextFrame;
   record.retransmissionTimeoutNs = sinceNextNs;
-  for (let index = 0; index < own.sentCount; index++) {
-    const segment = own.sent[index]!;
-    if (sequenceDistance(sequence, segment.end) < 0) continue;
-    record.retransmits = segment.frame;
-    record.retransmissionTimeoutNs = elapsedNs(frame, segment.seconds, segment.nanoseconds);
-    return;
-  }
+  if (own.sentCount === 0) return;
+  const oldest = own.sent[0]!;
+  record.retransmits = oldest.frame;
+  record.retransmissionTimeoutNs = elapsedNs(frame, oldest.seconds, oldest.nanoseconds);
 }
 
 function advance(own: SegmentHistory, headers: FrameHeaders, sequence: number, length: number, marks: number): void {
@@ -275,25 +290,24 @@ function countBytes(
   record.bytesSinceLastPush = own.pushBytes;
 }
 
-/** From the last SYN to the acknowledgement that ends the handshake. */
+/** From the last SYN to the first acknowledgement that is none. */
 function measureRoundTrip(flow: TcpFlow, frame: Frame, flags: number): void {
   if (flow.initialRoundTripNs >= 0) return;
   if ((flags & (syn | ack)) === syn) {
     flow.synSeconds = frame.seconds;
     flow.synNanoseconds = frame.nanoseconds;
-  } else if ((flags & (syn | ack | rst)) === ack) {
-    const handshake = completeness.syn | completeness.synAck;
-    if ((flow.completeness & (handshake | completeness.ack)) === handshake)
-      flow.initialRoundTripNs = elapsedNs(frame, flow.synSeconds, flow.synNanoseconds);
+  } else if ((flags & (syn | ack)) === ack && flow.synSeconds !== 0) {
+    flow.initialRoundTripNs = elapsedNs(frame, flow.synSeconds, flow.synNanoseconds);
   }
 }
 
-function nextCompleteness(before: number, flags: number, length: number): number {
+/** What neither a SYN nor an acknowledgement of the peer announced does not count, but in later segments. */
+function nextCompleteness(before: number, flags: number, length: number, wasKnown: boolean): number {
   let next = before;
   if ((flags & (syn | ack)) === syn) next |= completeness.syn;
-  if ((flags & (syn | ack)) === (syn | ack)) next |= completeness.synAck;
-  if ((flags & (syn | ack)) === ack && length === 0) next |= completeness.ack;
-  if (length > 0) next |= completeness.data;
+  if ((flags & (syn | ack)) === (syn | ack) && (before & completeness.syn) !== 0) next |= completeness.synAck;
+  if (wasKnown && (flags & (syn | ack)) === ack && length === 0) next |= completeness.ack;
+  if (wasKnown && length > 0) next |= completeness.data;
   if ((flags & fin) !== 0) next |= completeness.fin;
   if ((flags & rst) !== 0) next |= completeness.rst;
   return next;

@@ -47,6 +47,8 @@ export class SegmentHistory {
   /** Acknowledgements in a row that said the same, and the frame with the first of them. */
   duplicates = 0;
   firstOfDuplicates = 0;
+  /** Whether it was said that the peer acknowledges more than was seen of this direction. */
+  isUnseenKnown = false;
 
   /** Bytes since the last PSH, and whether the last segment had it. */
   pushBytes = 0;
@@ -92,7 +94,6 @@ export class SegmentHistory {
     for (let index = 0; index < this.sentCount; index++) {
       const segment = sent[index]!;
       if (sequenceDistance(segment.end, acknowledged) >= 0) {
-        this.isFlightKnown = true;
         if (segment.end === acknowledged && found === undefined) found = segment;
         continue;
       }
@@ -107,23 +108,6 @@ export class SegmentHistory {
     }
     this.sentCount = kept;
     return found;
-  }
-
-  /**
-   * The end of the run of segments, sent and not acknowledged, that begins at a number: back from the segment sent last, those that follow each other.
-   * @returns `sequence` itself if none begins there
-   */
-  runFrom(sequence: number): number {
-    if (this.sentCount === 0) return sequence;
-    let start = this.sent[this.sentCount - 1]!.start;
-    let end = this.sent[this.sentCount - 1]!.end;
-    for (let index = this.sentCount - 1; index >= 0; index--) {
-      const segment = this.sent[index]!;
-      if (sequenceDistance(sequence, segment.start) < 0) continue;
-      if (segment.end !== start) end = segment.end;
-      start = segment.start;
-    }
-    return start === sequence && sequenceDistance(sequence, end) > 0 ? end : sequence;
   }
 
   /** Gives back memory that only an open connection needs. */
