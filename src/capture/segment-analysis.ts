@@ -225,7 +225,8 @@ function judgeRepetition(
   if (!own.hasNext || sequenceDistance(sequence, own.next) <= 0) return 0;
   // More than one byte from the one before the next: after the byte of a zero window probe it is news.
   if (length > 1 && sequence === ((own.next - 1) | 0)) return 0;
-  if (peer.duplicates >= duplicatesMin) {
+  // Duplicates call for it; so does, for Wireshark, that this side acknowledged more of the peer than the capture has.
+  if (peer.duplicates >= duplicatesMin || (peer.isUnseenKnown && peer.duplicates === 0)) {
     const sinceAck = elapsedNs(frame, peer.acknowledgedSeconds, peer.acknowledgedNanoseconds);
     if (sinceAck < fastRetransmissionNs && (peer.acknowledged === sequence || isUnreported(peer, sequence, end)))
       return segmentMarks.retransmission | segmentMarks.fastRetransmission;
@@ -279,14 +280,20 @@ function advance(own: SegmentHistory, headers: FrameHeaders, sequence: number, l
 function countBytes(
   record: SegmentRecord,
   own: SegmentHistory,
-  _peer: SegmentHistory,
+  peer: SegmentHistory,
   flags: number,
   length: number,
 ): void {
   if (!own.isFlightKnown || own.sentCount === 0) return;
-  record.bytesInFlight = sequenceDistance(own.sentStart, own.sentEnd) - ((flags & fin) !== 0 ? 1 : 0);
+  let inFlight = sequenceDistance(own.sentStart, own.sentEnd) - ((flags & fin) !== 0 ? 1 : 0);
+  const ranges = peer.selective;
+  if (ranges !== undefined)
+    for (let index = 0; index < ranges.length; index += 2)
+      inFlight -= sequenceDistance(ranges[index]!, ranges[index + 1]!);
   own.pushBytes = own.hasPushed ? length : own.pushBytes + length;
   own.hasPushed = (flags & psh) !== 0;
+  if (inFlight <= 0) return;
+  record.bytesInFlight = inFlight;
   record.bytesSinceLastPush = own.pushBytes;
 }
 
