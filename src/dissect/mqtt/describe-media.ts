@@ -1,6 +1,7 @@
 /** The layers above MQTT for payloads whose Content Type is known. */
 import { defineFields } from '../field.ts';
 import { decodeText, escapeLine } from '../format-text.ts';
+import { describeData } from '../layers/data.ts';
 import { mediaOf } from './media.ts';
 import type { PacketWalk } from './packet-walk.ts';
 
@@ -15,6 +16,10 @@ export function describeMedia(walk: PacketWalk): void {
   if (payloadStart < 0 || walk.packet.contentTypeStart < 0) return;
   const media = mediaOf(walk.packet);
   if (media === undefined) return;
+  if (media.kind === 'data') {
+    describeData(sink, source, payloadStart, end);
+    return;
+  }
   if (media.kind === 'json') {
     sink.enter(jsonFields.self, source, payloadStart, end);
     if (sink.wantsText) sink.setText(`${jsonFields.self.label}: ${media.contentType}`);

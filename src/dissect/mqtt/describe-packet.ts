@@ -5,6 +5,7 @@
 import { PacketType } from '../../protocol/packet-types.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { FieldSink } from '../field-sink.ts';
+import { dataFields } from '../layers/data.ts';
 import { shortFields } from '../layers/trouble.ts';
 import { describeAcknowledgement, describeReason } from './describe-acknowledgement.ts';
 import { describeConnack, describeConnect, isOfUnknownVersion } from './describe-connect.ts';
@@ -60,8 +61,14 @@ function isWanted(sink: FieldSink): boolean {
     sink.wants(malformed.self) ||
     sink.wants(shortFields.self) ||
     sink.wants(jsonFields.self) ||
+    sink.wants(dataFields.self) ||
     sink.wants(textLinesFields.self)
   );
+}
+
+/** Whether the capture kept less of the packet's frame than there was; else the bytes were lost in some other way. */
+function isCutByCapture(packet: MqttPacket): boolean {
+  return packet.frame.bytes.length < packet.frame.length;
 }
 
 /** What follows a packet whose fields do not fit in what there is of it. */
@@ -69,6 +76,7 @@ function describeTrouble(walk: PacketWalk): void {
   const { sink, source, packet } = walk;
   const { end } = packet;
   if (packet.absentBytes > 0) {
+    if (!isCutByCapture(packet)) return;
     sink.enterGenerated(shortFields.self, source, end, end);
     if (sink.wantsText) sink.setText('Packet size limited during capture: MQTT truncated');
     sink.leave();

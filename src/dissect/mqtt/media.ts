@@ -27,8 +27,11 @@ const lines = new Set([
   'application/x-ns-proxy-autoconfig',
 ]);
 
+/** Bytes of no known kind. */
+const opaque = 'application/octet-stream';
+
 export interface Media {
-  readonly kind: 'json' | 'lines';
+  readonly kind: 'json' | 'lines' | 'data';
   /** As it stands in the packet. */
   readonly contentType: string;
 }
@@ -41,6 +44,7 @@ export function mediaOf(packet: MqttPacket): Media | undefined {
   const contentType = decodeText(bytes.subarray(at + 2, at + 2 + bytes[at]! * 256 + bytes[at + 1]!));
   const type = contentType.toLowerCase();
   if (json.has(type)) return { kind: 'json', contentType };
+  if (type === opaque) return { kind: 'data', contentType };
   return lines.has(type) ? { kind: 'lines', contentType } : undefined;
 }
 
@@ -50,6 +54,6 @@ export function mediaColumn(packet: MqttPacket): string {
 
 export function mediaInfo(packet: MqttPacket): string {
   const media = mediaOf(packet);
-  if (media === undefined) return '';
+  if (media === undefined || media.kind === 'data') return '';
   return media.kind === 'json' ? `, JavaScript Object Notation (${media.contentType})` : ` (${media.contentType})`;
 }

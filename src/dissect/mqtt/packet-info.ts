@@ -34,7 +34,12 @@ function suffix(packet: MqttPacket): string {
   const { packetType } = packet;
   const isPlain = packetType >= PacketType.PUBACK && packetType <= PacketType.PUBCOMP;
   if (isPlain && packet.end - packet.bodyStart === 2 && packet.absentBytes === 0) return '';
-  return probe.suffixOf(packet);
+  return troubleOf(packet);
+}
+
+function troubleOf(packet: MqttPacket): string {
+  const trouble = probe.suffixOf(packet);
+  return trouble === '' && packet.absentBytes > 0 ? `[${packet.absentBytes} bytes missing]` : trouble;
 }
 
 function identifierInfo(packet: MqttPacket, at: number): string {
@@ -53,7 +58,7 @@ function publishInfo(packet: MqttPacket): string {
   const at = topicEnd + (hasIdentifier ? 2 : 0);
   if (at > end) return suffix(packet);
   const identifier = hasIdentifier ? identifierInfo(packet, topicEnd) : '';
-  const trouble = packet.absentBytes > 0 || (packet.version === 5 && bytes[at] !== 0) ? probe.suffixOf(packet) : '';
+  const trouble = packet.absentBytes > 0 || (packet.version === 5 && bytes[at] !== 0) ? troubleOf(packet) : '';
   // The topic is said when all before the payload has been read.
   if (trouble !== '' && !isBeforePayload(packet, at)) return identifier + trouble;
   const topic = packet.aliasedTopic === undefined ? bytes.subarray(topicStart, topicEnd) : packet.aliasedTopic.bytes;

@@ -88,7 +88,7 @@ describe('packets in the bytes of a connection', () => {
     const [packet] = feed.end(0);
     expect(packet).toBeInstanceOf(MqttPacket);
     expect((packet as MqttPacket).absentBytes).toBe(24);
-    expect(packet!.info()).toBe('Publish Message [topic][Packet size limited during capture]');
+    expect(packet!.info()).toBe('Publish Message [topic][24 bytes missing]');
     expect(tilingFault(packet!)).toBeUndefined();
     expect(feed.end(0)).toEqual([]);
   });
@@ -129,10 +129,7 @@ describe('bytes that were not captured', () => {
     const feed = opened(4);
     feed.send(0, '3010 0003 612f62 3132');
     const layers = feed.send(0, '3738 c000', 7);
-    expect(layers.map((layer) => layer.info())).toEqual([
-      'Publish Message [a/b][Packet size limited during capture]',
-      'Ping Request',
-    ]);
+    expect(layers.map((layer) => layer.info())).toEqual(['Publish Message [a/b][9 bytes missing]', 'Ping Request']);
     expect(layers.map((layer) => (layer as MqttPacket).absentBytes)).toEqual([9, 0]);
     expect(valuesOf(layers[0]!, 'mqtt.missing_bytes')).toEqual([9]);
   });
