@@ -1,0 +1,126 @@
+/**
+ * Frames in, dissected frames out: headers, connections, and the layers above TCP. State advances once per frame, in the order of the capture; what a
+ * frame turned out to be may be described at any time afterwards, or never.
+ *
+ *     const dissector = new Dissector();
+ *     for (const frame of frames) {
+ *       const dissected = dissector.next(frame);
+ *       console.log(dissected.source(), dissected.protocol(), dissected.info());
+ *     }
+ */
+import { decodeHeaders } from '../capture/decode-headers.ts';
+import { segmentMarks } from '../capture/flow.ts';
+import type { FlowTableLimits } from '../capture/flow-table.ts';
+import { FragmentTable } from '../capture/fragments.ts';
+import type { Frame } from '../capture/frame.ts';
+
+import { TcpFlows } from '../capture/tcp-flows.ts';
+import type { TcpResult } from '../capture/tcp-result.ts';
+import { ApplicationStream } from './application-stream.ts';
+import type { DecodeAsRule } from './decode-as.ts';
+import { TimeValue } from './field.ts';
+import { FrameDissection, nanosecondsSince } from './frame-dissection.ts';
+import { type ConversationOptions, Conversations } from './mqtt/conversations.ts';
+import type { UpperLayer } from './stream-dissector.ts';
+import type { TlsDecryption } from './tls-decryption.ts';
+
+export interface DissectorOptions {
+  /** What ports carry, whatever it looks like; the last rule that fits counts. `parseDecodeAs` reads them. Default none. */
+  readonly decodeAs?: readonly DecodeAsRule[] | undefined;
+  /**
+   * Whether MQTT, WebSocket and TLS are recognised by their first bytes on any port. Default true; false: only the usual ports, 1883, 8883, 80,
+   * 443, 8080, 8081, 8083, 8443, 9001.
+   */
+  readonly recognise?: boolean | undefined;
+  /** What decrypts TLS. Default: nothing does. */
+  readonly tls?: TlsDecryption | undefined;
+  /** Connections that are remembered. */
+  readonly flows?: FlowTableLimits | undefined;
+  /** What is remembered of MQTT conversations, and how payloads are shown. */
+  readonly conversations?: ConversationOptions | undefined;
+}
+
+/** Marks of segments that were sent before. */
+const repeated = segmentMarks.retransmission | segmentMarks.fastRetransmission | segmentMarks.spuriousRetransmission;
+
+export class Dissector {
+  readonly #options: DissectorOptions;
+  readonly #fragments = new FragmentTable();
+  readonly #flows: TcpFlows;
+  readonly #conversations: Conversations;
+  /** Layers of the frame in hand; taken away if there are any. */
+  #layers: UpperLayer[] = [];
+  #first: TimeValue | undefined = undefined;
+  #previous: Frame | undefined = undefined;
+  /** What `displayed` was told last; undefined: every frame is. */
+  #displayed: Frame | undefined = undefined;
+
+  constructor(options: DissectorOptions = {}) {
+    this.#options = options;
+    this.#flows = new TcpFlows(options.flows);
+    this.#conversations = new Conversations(options.conversations);
+  }
+
+  /** Takes the next frame of the capture. Never throws, whatever its bytes. */
+  next(frame: Frame): FrameDissection {
+    const headers = decodeHeaders(frame, this.#fragments);
+    const result = this.#flows.next(headers);
+    this.#first ??= new TimeValue(frame.seconds, frame.nanoseconds);
+    const dissection = new FrameDissection(
+      headers,
+      result?.analysis,
+      this.#first,
+      nanosecondsSince(this.#previous ?? frame, frame),
+      nanosecondsSince(this.#displayed ?? this.#previous ?? frame, frame),
+    );
+    this.#previous = frame;
+    if (result !== undefined) this.#rise(dissection, result);
+    return dissection;
+  }
+
+  /** Says that a frame was displayed, for `frame.time_delta_displayed` of those after it. To be called by who filters. */
+  displayed(frame: Frame): void {
+    this.#displayed = frame;
+  }
+
+  /** From TCP to what it carries. */
+  #rise(dissection: FrameDissection, result: TcpResult): void {
+    const { analysis, chunks, released, ended } = result;
+    const flow = analysis.flow;
+    const direction = analysis.direction;
+    let application = flow.application as ApplicationStream | undefined;
+    if (dissection.headers.payloadLength === 0 && chunks.length === 0 && released.length === 0 && ended === 0) return;
+    if (application !== undefined) dissection.hasApplication = application.isKnown;
+    else {
+      if (chunks.length === 0 && released.length === 0) {
+        if (dissection.headers.payloadLength > 0) this.#noteUnheard(dissection, result);
+        return;
+      }
+      application = new ApplicationStream(flow, this.#options, this.#conversations, (analysis.completeness & 1) !== 0);
+      flow.application = application;
+    }
+    dissection.pendingBefore = application.pending(direction);
+    const layers = this.#layers;
+    for (let index = 0; index < released.length; index++) {
+      application.receive(direction === 0 ? 1 : 0, released[index]!, dissection.frame, layers);
+    }
+    for (let index = 0; index < chunks.length; index++) {
+      application.receive(direction, chunks[index]!, dissection.frame, layers);
+    }
+    dissection.pendingBytes = application.pending(direction);
+    if ((ended & 1) !== 0) application.end(0, dissection.frame, layers);
+    if ((ended & 2) !== 0) application.end(1, dissection.frame, layers);
+    dissection.hasApplication = application.isKnown;
+    if (layers.length > 0) {
+      dissection.layers = layers;
+      this.#layers = [];
+    }
+    if (dissection.headers.payloadLength > 0 && chunks.length === 0) this.#noteUnheard(dissection, result);
+  }
+
+  /** Payload of which nothing came through: it was there before, or waits for what comes before it. */
+  #noteUnheard(dissection: FrameDissection, result: TcpResult): void {
+    if ((result.analysis.marks & repeated) !== 0) dissection.isRepeated = true;
+    else dissection.isWaiting = true;
+  }
+}

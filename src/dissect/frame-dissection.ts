@@ -1,0 +1,343 @@
+/** A frame that was dissected: what it turned out to be, to be described when somebody asks. */
+import { type SegmentAnalysis, segmentMarks } from '../capture/flow.ts';
+import type { Frame } from '../capture/frame.ts';
+import type { FrameHeaders } from '../capture/frame-headers.ts';
+import { linkTypes } from '../capture/link-types.ts';
+import { destinationColumn, infoColumn, protocolColumn, sourceColumn } from './columns.ts';
+import type { DissectedFrame } from './dissected-frame.ts';
+import type { TimeValue } from './field.ts';
+import type { FieldSink } from './field-sink.ts';
+import { arpOffset, describeArp } from './layers/arp.ts';
+import { describeData } from './layers/data.ts';
+import { describeEthernet } from './layers/ethernet.ts';
+import { describeComments, describeFrame } from './layers/frame.ts';
+import { httpFields } from './layers/http-fields.ts';
+import { describeIpv4 } from './layers/ipv4.ts';
+import { describeIpv6, extensionLength } from './layers/ipv6.ts';
+import { describeLinkLayer } from './layers/link-layers.ts';
+import { describeReassembly, type ReassemblyFields } from './layers/reassembly.ts';
+import { describeTcp } from './layers/tcp.ts';
+import { tcpFields } from './layers/tcp-fields.ts';
+import { tlsFields } from './layers/tls-fields.ts';
+import { describeTrouble } from './layers/trouble.ts';
+import { describeUdp } from './layers/udp.ts';
+import { describeVlanTags, isProviderTag } from './layers/vlan.ts';
+import { webSocketFields } from './layers/web-socket-fields.ts';
+import type { UpperLayer } from './stream-dissector.ts';
+
+/** What a frame without layers above TCP has. */
+export const noLayers: readonly UpperLayer[] = [];
+
+export class FrameDissection implements DissectedFrame {
+  readonly frame: Frame;
+  readonly headers: FrameHeaders;
+  readonly segment: SegmentAnalysis | undefined;
+  layers: readonly UpperLayer[] = noLayers;
+  /** Time of the first frame of the capture. */
+  readonly first: TimeValue;
+  readonly sinceFirstNs: number;
+  readonly sincePreviousNs: number;
+  /** Nanoseconds since the frame that was displayed before. */
+  readonly sinceDisplayedNs: number;
+  /** Whether the connection is dissected by a layer above TCP. */
+  hasApplication = false;
+  /** Bytes of the segment's direction that waited for the rest of a packet before this frame, and after it. */
+  pendingBefore = 0;
+  pendingBytes = 0;
+  /** Its payload was there before: nothing of it is new. */
+  isRepeated = false;
+  /** Its payload waits for bytes before it. */
+  isWaiting = false;
+
+  constructor(
+    headers: FrameHeaders,
+    segment: SegmentAnalysis | undefined,
+    first: TimeValue,
+    sincePreviousNs: number,
+    sinceDisplayedNs: number,
+  ) {
+    this.frame = headers.frame;
+    this.headers = headers;
+    this.segment = segment;
+    this.first = first;
+    this.sinceFirstNs = nanosecondsSince(first, headers.frame);
+    this.sincePreviousNs = sincePreviousNs;
+    this.sinceDisplayedNs = sinceDisplayedNs;
+  }
+
+  source(): string {
+    return sourceColumn(this);
+  }
+
+  destination(): string {
+    return destinationColumn(this);
+  }
+
+  protocol(): string {
+    return protocolColumn(this);
+  }
+
+  info(): string {
+    return infoColumn(this);
+  }
+
+  /** As `frame.protocols` has it: `eth:ethertype:ip:tcp:mqtt`. */
+  protocols(): string {
+    return [...lowerProtocols(this), ...upperProtocols(this)].join(':');
+  }
+
+  describe(sink: FieldSink): void {
+    const headers = this.headers;
+    describeComments(sink, this);
+    describeFrame(sink, this);
+    describeEthernet(sink, headers);
+    describeLinkLayer(sink, headers);
+    describeVlanTags(sink, headers);
+    describeArp(sink, headers);
+    describeIpv4(sink, headers);
+    describeIpv6(sink, headers);
+    describeUdp(sink, headers);
+    describeTcp(sink, this);
+    const troubled = troubledProtocol(this);
+    if (troubled !== undefined) describeTrouble(sink, this.frame, troubled);
+    if (this.layers.length > 0) describeLayers(sink, this.layers);
+    else describeRest(sink, this);
+  }
+}
+
+/** Nanoseconds from a time to a frame; exact up to 104 days. */
+export function nanosecondsSince(
+  time: { readonly seconds: number; readonly nanoseconds: number },
+  frame: Frame,
+): number {
+  return (frame.seconds - time.seconds) * 1e9 + (frame.nanoseconds - time.nanoseconds);
+}
+
+const tcpReassembly: ReassemblyFields = {
+  whole: tcpFields.segments,
+  part: tcpFields.segment,
+  count: tcpFields.segmentCount,
+  length: tcpFields.reassembledLength,
+  data: tcpFields.reassembledData,
+  title: 'Reassembled TCP Segments',
+};
+
+const tlsReassembly: ReassemblyFields = {
+  whole: tlsFields.segments,
+  part: tlsFields.segment,
+  count: tlsFields.segmentCount,
+  length: tlsFields.reassembledLength,
+  data: tlsFields.reassembledData,
+  title: 'Reassembled TLS segments',
+};
+
+const webSocketReassembly: ReassemblyFields = {
+  whole: webSocketFields.fragments,
+  part: webSocketFields.fragment,
+  count: webSocketFields.fragmentCount,
+  length: webSocketFields.reassembledLength,
+  data: webSocketFields.reassembledData,
+  title: 'Reassembled websocket Fragments',
+};
+
+/** Whether other layers lie within it. */
+export function isWrapper(layer: UpperLayer): boolean {
+  return (
+    layer.protocol === tlsFields.self || layer.protocol === webSocketFields.self || layer.protocol === httpFields.self
+  );
+}
+
+/** Layers in their order, each after the lines about what its bytes were put together from. */
+function describeLayers(sink: FieldSink, layers: readonly UpperLayer[]): void {
+  let reassembly = tcpReassembly;
+  let described: UpperLayer['source'] | undefined;
+  for (const layer of layers) {
+    const source = layer.source;
+    if (source.segments !== undefined && source !== described) {
+      const fields = isWrapper(layer) ? reassemblyBelow(layer, reassembly) : reassembly;
+      if (sink.wants(fields.whole.protocol)) describeReassembly(sink, fields, source, 0, source.bytes.length);
+      described = source;
+    }
+    layer.describe(sink);
+    if (layer.protocol === tlsFields.self) reassembly = tlsReassembly;
+    else if (layer.protocol === webSocketFields.self) reassembly = webSocketReassembly;
+  }
+}
+
+/** TLS lies on TCP; WebSocket and HTTP on TCP or on TLS. */
+function reassemblyBelow(layer: UpperLayer, reassembly: ReassemblyFields): ReassemblyFields {
+  if (layer.protocol === tlsFields.self || reassembly === webSocketReassembly) return tcpReassembly;
+  return reassembly;
+}
+
+/** Whether the payload of a segment is part of something, or was there before. */
+function isClaimed(dissection: FrameDissection): boolean {
+  const { segment, isRepeated, isWaiting, hasApplication } = dissection;
+  if (isRepeated || dissection.pendingBytes > 0 || (isWaiting && hasApplication)) return true;
+  return segment !== undefined && (segment.marks & segmentMarks.outOfOrder) !== 0;
+}
+
+/** Payload that no layer claims. */
+function describeRest(sink: FieldSink, dissection: FrameDissection): void {
+  const { headers, frame } = dissection;
+  if (headers.tcpOffset >= 0) {
+    if (isClaimed(dissection)) return;
+    describeData(sink, headers.source, headers.payloadOffset, headers.payloadOffset + headers.payloadLength);
+  } else if (headers.udpOffset >= 0) {
+    describeData(sink, headers.source, headers.payloadOffset, headers.payloadOffset + headers.payloadLength);
+  } else if (headers.source !== frame) {
+    describeData(sink, headers.source, 0, headers.source.bytes.length);
+  } else {
+    const start = restOffset(headers);
+    const end = headers.ipOffset >= 0 ? headers.ipEnd : frame.bytes.length;
+    if (troubledProtocol(dissection) === undefined) describeData(sink, frame, start, end);
+  }
+}
+
+/** Where what follows the last header that could be read begins. */
+function restOffset(headers: FrameHeaders): number {
+  const arp = arpOffset(headers);
+  if (arp >= 0) return headers.frame.bytes.length;
+  if (headers.ipOffset >= 0) {
+    let at = headers.ipOffset + headers.ipHeaderLength;
+    let next = headers.frame.bytes[headers.ipOffset + 6]!;
+    while (headers.ipVersion === 6 && at < headers.ipEnd) {
+      const length = extensionLength(next, headers.frame.bytes, at);
+      if (length === 0) break;
+      next = headers.frame.bytes[at]!;
+      at += length;
+    }
+    return at;
+  }
+  if (headers.vlanCount > 0) return headers.vlanOffset + headers.vlanCount * 4;
+  if (headers.ethernetOffset >= 0) return 14;
+  if (headers.cookedOffset < 0) return 0;
+  switch (headers.frame.interface.linkType) {
+    case linkTypes.linuxCooked:
+      return 16;
+    case linkTypes.linuxCooked2:
+      return 20;
+    default:
+      return 4;
+  }
+}
+
+const etherTypeIpv4 = 0x0800;
+const etherTypeIpv6 = 0x86dd;
+const protocolTcp = 6;
+const protocolUdp = 17;
+
+/** The protocol whose header does not fit into the frame; undefined if all do that there are. */
+export function troubledProtocol(dissection: FrameDissection): string | undefined {
+  const { headers, frame } = dissection;
+  if (headers.tcpOffset >= 0 || headers.udpOffset >= 0 || headers.isFragment) return undefined;
+  if (headers.ipOffset >= 0) {
+    if (headers.ipHeaderLength < 20 || restOffset(headers) >= headers.ipEnd) return undefined;
+    if (headers.ipProtocol === protocolTcp) return 'TCP';
+    return headers.ipProtocol === protocolUdp ? 'UDP' : undefined;
+  }
+  if (headers.etherType === etherTypeIpv4) return 'IPv4';
+  if (headers.etherType === etherTypeIpv6) return 'IPv6';
+  switch (frame.interface.linkType) {
+    case linkTypes.ethernet:
+      return headers.ethernetOffset < 0 ? 'Ethernet' : undefined;
+    case linkTypes.linuxCooked:
+    case linkTypes.linuxCooked2:
+      return headers.cookedOffset < 0 ? 'SLL' : undefined;
+    case linkTypes.null:
+    case linkTypes.loop:
+      return headers.cookedOffset < 0 ? 'Null/Loopback' : undefined;
+    case linkTypes.raw:
+    case linkTypes.rawBsd:
+    case linkTypes.rawOpenBsd:
+      return 'Raw';
+    case linkTypes.ipv4:
+      return 'IPv4';
+    case linkTypes.ipv6:
+      return 'IPv6';
+    default:
+      return undefined;
+  }
+}
+
+function lowerProtocols(dissection: FrameDissection): string[] {
+  const { headers, frame } = dissection;
+  const names: string[] = [];
+  switch (frame.interface.linkType) {
+    case linkTypes.ethernet:
+      names.push('eth');
+      if (headers.ethernetOffset >= 0 && frame.bytes[12]! << 8 >= 0x600) names.push('ethertype');
+      break;
+    case linkTypes.linuxCooked:
+    case linkTypes.linuxCooked2:
+      names.push('sll');
+      if (headers.etherType > 0) names.push('ethertype');
+      break;
+    case linkTypes.null:
+    case linkTypes.loop:
+      names.push('null');
+      break;
+    case linkTypes.raw:
+    case linkTypes.rawBsd:
+    case linkTypes.rawOpenBsd:
+      names.push('raw');
+      break;
+  }
+  for (let tag = 0; tag < headers.vlanCount; tag++) {
+    names.push(isProviderTag(headers, tag) ? 'ieee8021ad' : 'vlan', 'ethertype');
+  }
+  if (arpOffset(headers) >= 0) names.push('arp');
+  if (headers.ipVersion === 4) names.push('ip');
+  else if (headers.ipVersion === 6) names.push('ipv6', ...extensionProtocols(headers));
+  if (headers.tcpOffset >= 0) names.push('tcp');
+  else if (headers.udpOffset >= 0) names.push('udp');
+  return names;
+}
+
+const extensionNames: Readonly<Record<number, string>> = {
+  0: 'ipv6.hopopts',
+  43: 'ipv6.routing',
+  44: 'ipv6.fraghdr',
+  51: 'ah',
+  60: 'ipv6.dstopts',
+};
+
+function extensionProtocols(headers: FrameHeaders): string[] {
+  const names: string[] = [];
+  if (headers.ipExtensionOffset < 0) return names;
+  const bytes = headers.frame.bytes;
+  let at = headers.ipExtensionOffset;
+  let next = bytes[headers.ipOffset + 6]!;
+  while (at < headers.ipEnd) {
+    const length = extensionLength(next, bytes, at);
+    if (length === 0) break;
+    names.push(extensionNames[next]!);
+    next = bytes[at]!;
+    at += length;
+  }
+  return names;
+}
+
+/** Several layers of a protocol count once while they lie in the same bytes. */
+function upperProtocols(dissection: FrameDissection): string[] {
+  const { layers } = dissection;
+  const names: string[] = [];
+  let previous: UpperLayer | undefined;
+  for (const layer of layers) {
+    if (layer.protocol === webSocketFields.self && previous?.protocol !== httpFields.self) {
+      if (previous?.protocol !== webSocketFields.self) names.push(httpFields.self.name);
+    }
+    const isSame = previous?.protocol === layer.protocol && previous.source === layer.source;
+    if (!isSame) names.push(layer.protocol.name);
+    previous = layer;
+  }
+  if (layers.length === 0 && !isClaimed(dissection) && hasRest(dissection)) names.push('data');
+  return names;
+}
+
+function hasRest(dissection: FrameDissection): boolean {
+  const { headers, frame } = dissection;
+  if (headers.tcpOffset >= 0 || headers.udpOffset >= 0) return headers.payloadLength > 0;
+  if (troubledProtocol(dissection) !== undefined) return false;
+  return restOffset(headers) < (headers.ipOffset >= 0 ? headers.ipEnd : frame.bytes.length);
+}

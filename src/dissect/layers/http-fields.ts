@@ -1,0 +1,40 @@
+/** The fields of HTTP heads, as far as an upgrade to WebSocket uses them. RFC 9112. */
+import { defineFields, type FieldRow } from '../field.ts';
+
+const text = (name: string, label: string) => ({ name, label, type: 'string' }) as const satisfies FieldRow;
+
+export const httpFields = defineFields('http', 'Hypertext Transfer Protocol', {
+  isRequest: { name: 'http.request', label: 'Request', type: 'boolean' },
+  isResponse: { name: 'http.response', label: 'Response', type: 'boolean' },
+  method: text('http.request.method', 'Request Method'),
+  uri: text('http.request.uri', 'Request URI'),
+  requestVersion: text('http.request.version', 'Request Version'),
+  responseVersion: text('http.response.version', 'Response Version'),
+  code: { name: 'http.response.code', label: 'Status Code', type: 'uint16' },
+  phrase: text('http.response.phrase', 'Response Phrase'),
+  requestLine: text('http.request.line', 'Request line'),
+  responseLine: text('http.response.line', 'Response line'),
+  fullUri: text('http.request.full_uri', 'Full request URI'),
+  host: text('http.host', 'Host'),
+  upgrade: text('http.upgrade', 'Upgrade'),
+  connection: text('http.connection', 'Connection'),
+  userAgent: text('http.user_agent', 'User-Agent'),
+  server: text('http.server', 'Server'),
+  date: text('http.date', 'Date'),
+  accept: text('http.accept', 'Accept'),
+  acceptEncoding: text('http.accept_encoding', 'Accept Encoding'),
+  acceptLanguage: text('http.accept_language', 'Accept-Language'),
+  authorization: text('http.authorization', 'Authorization'),
+  cacheControl: text('http.cache_control', 'Cache-Control'),
+  contentLength: text('http.content_length_header', 'Content-Length'),
+  contentType: text('http.content_type', 'Content-Type'),
+  cookie: text('http.cookie', 'Cookie'),
+  location: text('http.location', 'Location'),
+  transferEncoding: text('http.transfer_encoding', 'Transfer-Encoding'),
+  webSocketAccept: text('http.sec_websocket_accept', 'Sec-WebSocket-Accept'),
+  webSocketExtensions: text('http.sec_websocket_extensions', 'Sec-WebSocket-Extensions'),
+  webSocketKey: text('http.sec_websocket_key', 'Sec-WebSocket-Key'),
+  webSocketProtocol: text('http.sec_websocket_protocol', 'Sec-WebSocket-Protocol'),
+  webSocketVersion: text('http.sec_websocket_version', 'Sec-WebSocket-Version'),
+  chat: { name: 'http.chat', label: 'Formatted text', type: 'none' },
+});

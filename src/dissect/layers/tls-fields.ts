@@ -1,0 +1,128 @@
+/** The fields of TLS records. RFC 8446 §5, RFC 5246 §6. */
+import { defineFields } from '../field.ts';
+
+const versions = {
+  768: 'SSL 3.0',
+  769: 'TLS 1.0',
+  770: 'TLS 1.1',
+  771: 'TLS 1.2',
+  772: 'TLS 1.3',
+};
+
+export const contentTypes = {
+  20: 'Change Cipher Spec',
+  21: 'Alert',
+  22: 'Handshake',
+  23: 'Application Data',
+  24: 'Heartbeat',
+} as const;
+
+export const handshakeTypes: Readonly<Record<number, string>> = {
+  0: 'Hello Request',
+  1: 'Client Hello',
+  2: 'Server Hello',
+  4: 'New Session Ticket',
+  5: 'End of Early Data',
+  8: 'Encrypted Extensions',
+  11: 'Certificate',
+  12: 'Server Key Exchange',
+  13: 'Certificate Request',
+  14: 'Server Hello Done',
+  15: 'Certificate Verify',
+  16: 'Client Key Exchange',
+  20: 'Finished',
+  21: 'Client Certificate URL',
+  22: 'Certificate Status',
+  23: 'Supplemental Data',
+  24: 'Key Update',
+  25: 'Compressed Certificate',
+};
+
+export const alertLevels: Readonly<Record<number, string>> = { 1: 'Warning', 2: 'Fatal' };
+
+/** RFC 8446 §6. */
+export const alertDescriptions: Readonly<Record<number, string>> = {
+  0: 'Close Notify',
+  10: 'Unexpected Message',
+  20: 'Bad Record MAC',
+  21: 'Decryption Failed',
+  22: 'Record Overflow',
+  30: 'Decompression Failure',
+  40: 'Handshake Failure',
+  41: 'No Certificate',
+  42: 'Bad Certificate',
+  43: 'Unsupported Certificate',
+  44: 'Certificate Revoked',
+  45: 'Certificate Expired',
+  46: 'Certificate Unknown',
+  47: 'Illegal Parameter',
+  48: 'Unknown CA',
+  49: 'Access Denied',
+  50: 'Decode Error',
+  51: 'Decrypt Error',
+  60: 'Export Restriction',
+  70: 'Protocol Version',
+  71: 'Insufficient Security',
+  80: 'Internal Error',
+  86: 'Inappropriate Fallback',
+  90: 'User Canceled',
+  100: 'No Renegotiation',
+  109: 'Missing Extension',
+  110: 'Unsupported Extension',
+  111: 'Certificate Unobtainable',
+  112: 'Unrecognized Name',
+  113: 'Bad Certificate Status Response',
+  114: 'Bad Certificate Hash Value',
+  115: 'Unknown PSK Identity',
+  116: 'Certificate Required',
+  120: 'No application Protocol',
+  121: 'ECH Required',
+};
+
+export const tlsFields = defineFields('tls', 'Transport Layer Security', {
+  record: { name: 'tls.record', label: 'Record Layer', type: 'none' },
+  contentType: { name: 'tls.record.content_type', label: 'Content Type', type: 'uint8', values: contentTypes },
+  opaqueType: {
+    name: 'tls.record.opaque_type',
+    label: 'Opaque Type',
+    type: 'uint8',
+    values: contentTypes,
+    about: 'Of TLS 1.3: always Application Data; the content type is known after decryption',
+  },
+  version: {
+    name: 'tls.record.version',
+    label: 'Version',
+    type: 'uint16',
+    display: 'hexadecimal',
+    values: versions,
+  },
+  length: { name: 'tls.record.length', label: 'Length', type: 'uint16' },
+  applicationData: { name: 'tls.app_data', label: 'Encrypted Application Data', type: 'bytes' },
+  applicationProtocol: { name: 'tls.app_data_proto', label: 'Application Data Protocol', type: 'string' },
+  changeCipherSpec: { name: 'tls.change_cipher_spec', label: 'Change Cipher Spec Message', type: 'none' },
+  alert: { name: 'tls.alert_message', label: 'Alert Message', type: 'none' },
+  alertLevel: { name: 'tls.alert_message.level', label: 'Level', type: 'uint8', values: alertLevels },
+  alertDescription: {
+    name: 'tls.alert_message.desc',
+    label: 'Description',
+    type: 'uint8',
+    values: alertDescriptions,
+  },
+  handshake: { name: 'tls.handshake', label: 'Handshake Protocol', type: 'none' },
+  handshakeType: { name: 'tls.handshake.type', label: 'Handshake Type', type: 'uint8', values: handshakeTypes },
+  handshakeLength: { name: 'tls.handshake.length', label: 'Length', type: 'uint24' },
+  handshakeVersion: {
+    name: 'tls.handshake.version',
+    label: 'Version',
+    type: 'uint16',
+    display: 'hexadecimal',
+    values: versions,
+  },
+  random: { name: 'tls.handshake.random', label: 'Random', type: 'bytes' },
+  segmentData: { name: 'tls.segment.data', label: 'TLS segment data', type: 'bytes' },
+  segments: { name: 'tls.segments', label: 'Reassembled TLS segments', type: 'none' },
+  segment: { name: 'tls.segment', label: 'TLS segment', type: 'frame-number' },
+  segmentCount: { name: 'tls.segment.count', label: 'Segment count', type: 'uint32' },
+  reassembledLength: { name: 'tls.reassembled.length', label: 'Reassembled PDU length', type: 'uint32' },
+  reassembledData: { name: 'tls.reassembled.data', label: 'Reassembled PDU data', type: 'bytes' },
+});
