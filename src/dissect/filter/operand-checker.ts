@@ -236,7 +236,7 @@ export function toBytes(value: FieldValue): Uint8Array {
 /** Suggestions that one message has. */
 const suggestionsMax = 2;
 
-/** Names that were perhaps meant: with few letters changed, or with the same end in another protocol. */
+/** Names that were perhaps meant: those from which the fewest letters differ, if these are few. */
 export function nearestFields(name: string, registry: FieldRegistry): string[] {
   if (!/^[A-Za-z_]/.test(name) || name.length > 100) return [];
   const wanted = name.toLowerCase();
@@ -248,5 +248,8 @@ export function nearestFields(name: string, registry: FieldRegistry): string[] {
     if (distance <= most) near.push({ name: candidate, distance });
   }
   near.sort((left, right) => left.distance - right.distance || (left.name < right.name ? -1 : 1));
-  return near.slice(0, suggestionsMax).map((one) => one.name);
+  return near
+    .filter(({ distance }) => distance === near[0]!.distance)
+    .slice(0, suggestionsMax)
+    .map((one) => one.name);
 }
