@@ -37,7 +37,8 @@ const table: Readonly<Record<string, Layer>> = {
   /** Not codec: the two read packets independently, and tests hold them against each other. */
   dissect: { layers: ['capture', 'payload', 'protocol', 'base'], node: false, packages: [] },
   broker: {
-    layers: ['transport/node', 'exchange', 'codec', 'protocol', 'transport', 'base'],
+    /** The dissector for what the tap records. */
+    layers: ['transport/node', 'dissect', 'capture', 'exchange', 'codec', 'protocol', 'transport', 'base'],
     node: true,
     packages: ['lmdb'],
   },

@@ -35,6 +35,17 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
     { summary: 'send a request and print the response', classicName: 'mosquitto_rr', load: () => import('./rr.ts') },
   ],
   ['passwd', { summary: 'manage a password file', classicName: 'mosquitto_passwd', load: () => import('./passwd.ts') }],
+  [
+    'dissect',
+    {
+      summary: 'show what is in a capture, as tshark does, and answer questions about it',
+      load: () => import('./dissect.ts'),
+    },
+  ],
+  [
+    'capture',
+    { summary: 'show packets as they happen, in a broker or on an interface', load: () => import('./capture.ts') },
+  ],
   ['store', { summary: 'look into a store, check it, export and import', load: () => import('./store.ts') }],
 ]);
 

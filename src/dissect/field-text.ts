@@ -21,14 +21,14 @@ export function columnText(field: FieldDescriptor, value: FieldValue, line?: str
   }
 }
 
-/** A value as JSON output shows it, all values being strings there: as `columnText`, but `7b:22:…` for bytes and nothing for what has no value. */
+/** A value as JSON output shows it, all values being strings there: as `columnText`, but `7b:22:…` for bytes and nothing for what has no value or no bytes. */
 export function jsonText(field: FieldDescriptor, value: FieldValue): string {
   switch (field.type) {
     case 'protocol':
     case 'none':
       return '';
     case 'bytes':
-      return (value as Uint8Array).length === 0 ? '<MISSING>' : formatBytes(value as Uint8Array, ':');
+      return formatBytes(value as Uint8Array, ':');
     default:
       return plainText(field, value);
   }

@@ -20,8 +20,8 @@ import type { LoggingSettings } from '../../broker/logging/settings.ts';
 import { openLmdbStore } from '../../broker/persistence/lmdb.ts';
 import type { Store } from '../../broker/persistence/store.ts';
 import { StoreTimeoutError } from '../../broker/persistence/store-timeout.ts';
-import type { CaptureFile } from '../../broker/tap/capture-file.ts';
-import { StorageError } from '../../protocol/errors.ts';
+import type { CaptureFile, FrameFilter } from '../../broker/tap/capture-file.ts';
+import { FilterSyntaxError, StorageError } from '../../protocol/errors.ts';
 import { version } from '../version.ts';
 import type { BrokerArguments } from './arguments.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
@@ -221,8 +221,7 @@ export class BrokerService {
     const { capture } = this.#opened;
     const { file, filter } = capture;
     if (file === undefined) return undefined;
-    if (filter !== undefined) throw new StartError('Error: capture_filter is not there yet', failureStatus);
-    const frameFilter = undefined;
+    const frameFilter = filter === undefined ? undefined : await readCaptureFilter(filter);
     try {
       const begun = await this.#broker.record({ ...capture, file, frameFilter });
       this.#log.write('information', `Recording all connections in ${begun.path}.`);
@@ -251,6 +250,18 @@ export function testConfiguration(given: BrokerArguments): string[] {
     throw startErrorOf(error);
   }
   return lines;
+}
+
+/** @throws {StartError} with the place of what is wrong */
+async function readCaptureFilter(text: string): Promise<FrameFilter> {
+  const { createFrameFilter } = await import('../../broker/tap/display-frame-filter.ts');
+  try {
+    return createFrameFilter(text);
+  } catch (error) {
+    if (!(error instanceof FilterSyntaxError)) throw error;
+    const place = `column ${error.position + 1} of '${text}'`;
+    throw new StartError(`Error: capture_filter: ${error.message} (${place})`, configurationStatus);
+  }
 }
 
 /** @throws {StorageError} */

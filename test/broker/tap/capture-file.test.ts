@@ -143,6 +143,42 @@ describeWithPeer(['tshark', 'dumpcap', 'mosquitto_pub', 'mosquitto_sub'], 'captu
   );
 
   it(
+    'holds only what capture_filter matches',
+    async () => {
+      const broker = await startBroker({
+        config: 'capture_file {directory}/tap.pcapng\ncapture_filter mqtt.topic == "wanted" || mqtt.client == "me"',
+      });
+      await debian.pub(broker.port, ['-t', 'wanted', '-m', '1', '-q', '1']);
+      await debian.pub(broker.port, ['-t', 'other', '-m', '2', '-q', '1']);
+      await debian.pub(broker.port, ['-t', 'other', '-m', '3', '-i', 'me']);
+      broker.signal('SIGTERM');
+      expect(await broker.ended).toBe(0);
+      const infos = await tshark(join(broker.directory, 'tap.pcapng'), broker.port, [
+        '-T',
+        'fields',
+        '-e',
+        '_ws.col.Info',
+      ]);
+      expect(infos.filter((info) => info.includes('Publish'))).toEqual([
+        'Publish Message (id=1) [wanted]',
+        'Publish Message [other], Disconnect Req',
+      ]);
+      await broker.stop();
+    },
+    testPatienceMs,
+  );
+
+  it(
+    'is refused with the place where capture_filter is wrong',
+    async () => {
+      await expect(
+        startBroker({ config: 'capture_file {directory}/tap.pcapng\ncapture_filter mqtt.topicc == "x"' }),
+      ).rejects.toThrow(/capture_filter: .*\(column 1 of 'mqtt\.topicc == "x"'\)/);
+    },
+    testPatienceMs,
+  );
+
+  it(
     'that cannot be written keeps the broker from starting, with the reason',
     async () => {
       await expect(startBroker({ config: 'capture_file {directory}/missing/tap.pcapng' })).rejects.toThrow(

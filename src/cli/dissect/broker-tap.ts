@@ -1,0 +1,40 @@
+/** A broker's tap as a source of frames: a client that subscribes to `$clearwing/tap`. */
+import { connect } from '../../client/node.ts';
+import { MqttError } from '../../protocol/errors.ts';
+import type { CaptureInput } from './sources.ts';
+
+export const tapTopic = '$clearwing/tap';
+/** Messages that wait to be shown; while there are more, the connection is not read, and the broker leaves frames out. */
+const waitingMax = 1000;
+
+/** The broker's tap cannot be had. */
+export class BrokerTapError extends Error {}
+
+/** @param url as clients take it: `mqtt://user:password@host:1883`, `ws://host/mqtt` */
+export async function openBrokerTap(url: string): Promise<CaptureInput> {
+  const client = await connect(url, { reconnect: false, receiveQueueMax: waitingMax }).catch((error: unknown) => {
+    throw new BrokerTapError(`${url}: ${(error as Error).message}`);
+  });
+  const subscription = await client.subscribe(tapTopic).catch(async (error: unknown) => {
+    await client.end();
+    const isRefused = error instanceof MqttError && error.reasonCode === 0x87;
+    throw new BrokerTapError(
+      isRefused
+        ? `${url}: this client may not watch: the broker's capture_users says who may, and without it everybody on a listener that only its machine can reach`
+        : `${url}: ${(error as Error).message}`,
+    );
+  });
+  return {
+    name: url,
+    length: undefined,
+    isLive: true,
+    chunks: payloads(subscription),
+    stop: () => void client.end().catch(() => {}),
+  };
+}
+
+async function* payloads(
+  messages: AsyncIterable<{ readonly payload: Uint8Array }>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const { payload } of messages) yield payload;
+}

@@ -1,0 +1,84 @@
+/** From a request to what does the work: a dissector, a filter, and what is done with the frames that match. */
+import type { CaptureDecoder } from '../../capture/capture-decoder.ts';
+import { DecodeAsError, parseDecodeAs } from '../../dissect/decode-as.ts';
+import { Dissector } from '../../dissect/dissector.ts';
+import { compileFilter } from '../../dissect/filter/display-filter.ts';
+import type { DisplayFilter } from '../../dissect/filter/field-values.ts';
+import { registry } from '../../dissect/registry.ts';
+import { FilterSyntaxError } from '../../protocol/errors.ts';
+import { DissectArgumentError, type DissectRequest } from './arguments.ts';
+import { EkPrinter } from './ek-printer.ts';
+import { FieldsPrinter } from './fields-printer.ts';
+import type { FramePrinter } from './frame-printer.ts';
+import { JsonPrinter } from './json-printer.ts';
+import { OutputColumns } from './output-columns.ts';
+import { readPreferences } from './preferences.ts';
+import { QuietPrinter } from './quiet-printer.ts';
+import { rowColors } from './row-colors.ts';
+import { TextPrinter } from './text-printer.ts';
+
+export interface Dissection {
+  readonly dissector: Dissector;
+  readonly filter: DisplayFilter | undefined;
+  readonly consumer: FramePrinter;
+}
+
+/** A filter that cannot be used, with its text for pointing at the place. */
+export class FilterError extends Error {
+  readonly text: string;
+  override readonly cause: FilterSyntaxError;
+
+  constructor(text: string, cause: FilterSyntaxError) {
+    super(cause.message);
+    this.text = text;
+    this.cause = cause;
+  }
+}
+
+/** @throws {DissectArgumentError | FilterError} */
+export function openDissection(request: DissectRequest, _decoder: CaptureDecoder): Dissection {
+  return {
+    dissector: new Dissector({
+      decodeAs: request.decodeAs.map(readDecodeAs),
+      recognise: request.recognizes,
+      ...readPreferences(request.preferences),
+    }),
+    filter: request.filter === undefined ? undefined : readFilter(request.filter),
+    consumer: openPrinter(request),
+  };
+}
+
+export function readFilter(text: string): DisplayFilter {
+  try {
+    return compileFilter(text, registry);
+  } catch (error) {
+    if (error instanceof FilterSyntaxError) throw new FilterError(text, error);
+    throw error;
+  }
+}
+
+function readDecodeAs(text: string) {
+  try {
+    return parseDecodeAs(text);
+  } catch (error) {
+    if (error instanceof DecodeAsError) throw new DissectArgumentError(`-d ${error.message}`);
+    throw error;
+  }
+}
+
+function openPrinter(request: DissectRequest): FramePrinter {
+  const { format, fields, timeForm, columns, isQuiet, outputFile } = request;
+  const outputColumns = fields.length === 0 ? undefined : new OutputColumns(fields, timeForm);
+  if (isQuiet || (outputFile !== undefined && !request.showsSummary)) return new QuietPrinter();
+  switch (format) {
+    case 'json':
+    case 'jsonraw':
+      return new JsonPrinter(request, outputColumns);
+    case 'ek':
+      return new EkPrinter(request, outputColumns);
+    case 'fields':
+      return new FieldsPrinter(outputColumns as OutputColumns, columns);
+    default:
+      return new TextPrinter(request, rowColors(request.color));
+  }
+}

@@ -1,0 +1,18 @@
+/** What makes lines of frames. */
+import type { DissectedFrame } from '../../dissect/dissected-frame.ts';
+import type { FieldDescriptor } from '../../dissect/field.ts';
+import type { ValueSink } from '../../dissect/value-sink.ts';
+
+export interface FramePrinter {
+  /** Fields that are to be gathered for it in the sink that `frame` is given. */
+  readonly fields: readonly FieldDescriptor[];
+  /** Before the first frame. */
+  begin(): string;
+  /**
+   * @param values - the values of `fields`
+   * @param previousShown - the frame that was shown before this one
+   */
+  frame(frame: DissectedFrame, values: ValueSink, previousShown: DissectedFrame | undefined): string;
+  /** After the last. */
+  end(): string;
+}

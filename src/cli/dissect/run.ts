@@ -1,0 +1,161 @@
+/** From arguments to output: frames in, dissected, filtered, printed or written. */
+
+import { CaptureDecoder } from '../../capture/capture-decoder.ts';
+import { CaptureFileError } from '../../capture/capture-file-error.ts';
+import { CaptureProgramError } from '../../capture/node/capture-program.ts';
+import { readCapture } from '../../capture/read-capture.ts';
+import type { DissectedFrame } from '../../dissect/dissected-frame.ts';
+import type { DisplayFilter } from '../../dissect/filter/field-values.ts';
+import { ValueSink } from '../../dissect/value-sink.ts';
+import { StandardOutput } from '../client/standard-output.ts';
+import type { DissectRequest } from './arguments.ts';
+import { CaptureOutput } from './capture-output.ts';
+import { openDissection } from './dissection.ts';
+
+import { Progress } from './progress.ts';
+import { type CaptureInput, openInput } from './sources.ts';
+
+const failure = 1;
+/** tshark's status where a file cannot be read, or not to its end. */
+const unreadable = 2;
+
+/**
+ * Dissects and prints until the input ends, the reader of the output is gone, or somebody interrupts.
+ * @returns the exit status
+ */
+export async function runDissection(request: DissectRequest): Promise<number> {
+  const decoder = new CaptureDecoder();
+  const { dissector, filter, consumer } = openDissection(request, decoder);
+  const input = await openInput(request);
+  const output = new StandardOutput(process.stdout);
+  const file =
+    request.outputFile === undefined
+      ? undefined
+      : await CaptureOutput.open(request.outputFile, request.outputFileFormat, decoder);
+  const stop = stopper(input, output, request.durationMs);
+  const sink = new ValueSink([...(filter?.fields ?? []), ...consumer.fields], {
+    bytesFields: filter?.bytesFields ?? [],
+    layeredFields: filter?.layeredFields ?? [],
+    keepsTexts: consumer.fields.some(({ type }) => type === 'protocol'),
+  });
+  const gathers = (filter?.fields.length ?? 0) + consumer.fields.length > 0;
+  const progress = request.showsProgress && !input.isLive ? new Progress(input.length) : undefined;
+  let status = 0;
+  let read = 0;
+  let previousShown: DissectedFrame | undefined;
+  output.text(consumer.begin());
+  try {
+    const chunks = countBytes(input, (bytes) => progress?.update(bytes, read));
+    reading: for await (const frames of readCapture(chunks, { decoder })) {
+      for (const frame of frames) {
+        read++;
+        const dissected = dissector.next(frame);
+        if (isWanted(dissected, filter, sink, gathers)) {
+          output.text(consumer.frame(dissected, sink, previousShown));
+          file?.write(frame);
+          dissector.displayed(frame);
+          previousShown = dissected;
+        }
+        if (read === request.frameCountMax) break reading;
+      }
+      if (input.isLive || request.isLineBuffered) {
+        output.flush();
+        file?.flush();
+      }
+      if (output.isFull) await output.drained();
+      if (file?.isFull) await file.drained();
+      if (output.error !== undefined || stop.isStopped) break;
+    }
+  } catch (error) {
+    if (stop.isStopped) status = 0;
+    else {
+      status = complain(input, error);
+      if (status === 0) throw error;
+    }
+  } finally {
+    stop.end();
+    input.stop();
+    progress?.end();
+  }
+  output.text(consumer.end());
+  await file?.close();
+  await output.finish();
+  if (output.error !== undefined && output.error.code !== 'EPIPE') throw output.error;
+  return status;
+}
+
+function isWanted(
+  frame: DissectedFrame,
+  filter: DisplayFilter | undefined,
+  sink: ValueSink,
+  gathers: boolean,
+): boolean {
+  if (gathers) {
+    sink.reset();
+    frame.describe(sink);
+  }
+  return filter === undefined || filter.matches(sink);
+}
+
+/** Says why reading ended, as tshark does; the status, 0 for what is no fault of the input. */
+function complain({ name, isLive }: CaptureInput, error: unknown): number {
+  if (error instanceof CaptureProgramError) {
+    process.stderr.write(`clearwing: ${error.message}\n`);
+    return failure;
+  }
+  if (!(error instanceof CaptureFileError)) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) return 0;
+    process.stderr.write(`clearwing: The file "${name}" could not be read: ${message}.\n`);
+    return unreadable;
+  }
+  // What is interrupted while it happens is not damaged.
+  if (isLive && error.fault === 'cut-short') return 0;
+  if (isLive && error.fault === 'empty') return 0;
+  process.stderr.write(`clearwing: ${faultText(name, error)}\n`);
+  return unreadable;
+}
+
+function faultText(name: string, error: CaptureFileError): string {
+  switch (error.fault) {
+    case 'cut-short':
+      return `The file "${name}" appears to have been cut short in the middle of a packet (${error.message}).`;
+    case 'damaged':
+      return `The file "${name}" appears to be damaged or corrupt: ${error.message}.`;
+    case 'empty':
+      return `The file "${name}" is empty.`;
+    case 'unknown-format':
+      return `The file "${name}" isn't a capture file in a format clearwing understands: ${error.message}.`;
+  }
+}
+
+async function* countBytes(
+  { chunks }: CaptureInput,
+  told: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    yield chunk;
+    bytes += chunk.length;
+    told(bytes);
+  }
+}
+
+/** Ends what is live on Ctrl-C, on SIGTERM, after its time, and when nobody reads the output any more. */
+function stopper(input: CaptureInput, output: StandardOutput, durationMs: number | undefined) {
+  const state = { isStopped: false, end: (): void => {} };
+  const stop = (): void => {
+    // The second time it ends at once.
+    if (state.isStopped || !input.isLive) process.exit(130);
+    state.isStopped = true;
+    input.stop();
+  };
+  output.onBroken = () => input.stop();
+  const timer = durationMs === undefined ? undefined : setTimeout(stop, durationMs);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+  state.end = () => {
+    clearTimeout(timer);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
+  };
+  return state;
+}
