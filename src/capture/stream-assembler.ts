@@ -161,7 +161,7 @@ export class StreamAssembler {
    * @param chunks - what waited for them is added here
    */
   acknowledge(sequence: number, chunks: StreamChunk[]): void {
-    while (this.#held !== undefined && sequenceDistance(this.#held[0]!.sequence, sequence) >= 0)
+    while (this.#held !== undefined && sequenceDistance(this.#held[0]!.sequence, sequence) > 0)
       this.#giveUpHole(chunks);
     // FIN acknowledged, data in front of it missing at the end.
     if (
