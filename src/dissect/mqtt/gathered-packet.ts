@@ -41,6 +41,15 @@ export class GatheredPacket {
     conversations.hold(this, firstCapacity);
   }
 
+  /** What is kept so far, up to `kept`. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  get kept(): number {
+    return this.#kept;
+  }
+
   get capacity(): number {
     return this.#bytes.length;
   }
@@ -81,10 +90,20 @@ export class GatheredPacket {
     this.#isGivenUp = true;
     if (this.#kept <= keptBytesMax) return;
     this.#bytes = this.#bytes.slice(0, keptBytesMax);
-    this.#kept = keptBytesMax;
-    while (this.#segments.length > 0 && this.#segments.at(-1)!.start >= keptBytesMax) this.#segments.pop();
+    this.#shorten(keptBytesMax);
+  }
+
+  /** The last `count` bytes were not meant for it. */
+  giveBack(count: number): void {
+    this.received -= count;
+    this.#shorten(Math.min(this.#kept, this.received));
+  }
+
+  #shorten(kept: number): void {
+    this.#kept = kept;
+    while (this.#segments.length > 0 && this.#segments.at(-1)!.start >= kept) this.#segments.pop();
     const last = this.#segments.pop();
-    if (last !== undefined) this.#segments.push({ ...last, end: Math.min(last.end, keptBytesMax) });
+    if (last !== undefined) this.#segments.push({ ...last, end: Math.min(last.end, kept) });
   }
 
   #append(bytes: Uint8Array, start: number, end: number, frame: number): void {

@@ -11,7 +11,7 @@ import type { StreamChunk } from '../../capture/stream-chunk.ts';
 import type { StreamDissector, UpperLayer } from '../stream-dissector.ts';
 import { Connection } from './connection.ts';
 import type { Conversations } from './conversations.ts';
-import { findFooting, isFooting } from './footing.ts';
+import { findFooting, isFooting, judgePacket, likelihood } from './footing.ts';
 import { GatheredPacket } from './gathered-packet.ts';
 import { MqttPacket } from './packet.ts';
 import { bodyStartOf, packetSizeOf } from './packet-size.ts';
@@ -32,6 +32,8 @@ class Half {
   /** Nothing is known of where the next packet begins. */
   isLost = false;
   hasBegun = false;
+  /** The packet that is being gathered was taken for one because nothing spoke against it so far. */
+  isUnsure = false;
   /** Missing since the last packet. */
   missing = 0;
 }
@@ -64,15 +66,23 @@ export class MqttStream implements StreamDissector {
     }
     if (!half.hasBegun && at < end) {
       half.hasBegun = true;
-      if (!this.#isFromStart && !half.isLost) half.isLost = this.#beginsInPacket(bytes, at, end);
+      if (!this.#isFromStart && !half.isLost) {
+        half.isUnsure = true;
+        half.isLost = !isFooting(bytes, at, end, true, undefined);
+      }
     }
     if (half.isLost && at < end) {
       at = this.#regainFooting(direction, half, chunk, at, layers);
       if (at === end) return;
     }
     if (half.gathered !== undefined && at < end) {
+      const before = at;
       at = half.gathered.take(bytes, at, end, chunk.frame.number);
-      if (half.gathered.isWhole || half.gathered.size < 0) this.#finish(direction, half, frame, layers);
+      if (half.isUnsure && this.#isDisproved(direction, half.gathered)) {
+        half.gathered.giveBack(at - before);
+        at = before;
+        this.#withdraw(half, layers);
+      } else if (half.gathered.isWhole || half.gathered.size < 0) this.#finish(direction, half, frame, layers);
       if (half.isLost && at < end) {
         at = this.#regainFooting(direction, half, chunk, at, layers);
         if (at === end) return;
@@ -98,9 +108,23 @@ export class MqttStream implements StreamDissector {
     return this.#halves[direction].gathered?.received ?? 0;
   }
 
-  /** The first bytes of a direction: whether they are the middle of a packet, and the beginning of one is to be seen further on. */
-  #beginsInPacket(bytes: Uint8Array, at: number, end: number): boolean {
-    return !isFooting(bytes, at, end, true, undefined) && findFooting(bytes, at + 1, end, undefined) >= 0;
+  /** What more has come of a packet speaks against it. */
+  #isDisproved(direction: Direction, gathered: GatheredPacket): boolean {
+    return judgePacket(gathered.bytes, 0, gathered.kept, this.#senderOf(direction)) === likelihood.impossible;
+  }
+
+  #withdraw(half: Half, layers: UpperLayer[]): void {
+    const source = half.gathered!.finish(this.#carrier);
+    half.gathered = undefined;
+    half.isLost = true;
+    half.isUnsure = false;
+    layers.push(new UnreadableBytes(source, 0, source.bytes.length, half.missing));
+    half.missing = 0;
+  }
+
+  /** Whether the bytes of a direction come from the client; undefined while that is not settled. */
+  #senderOf(direction: Direction): boolean | undefined {
+    return this.#connection.areRolesKnown ? this.#connection.isByClient(direction, 0) : undefined;
   }
 
   /** `missing` bytes were not captured: they may all belong to a packet whose end is known. */
@@ -117,14 +141,16 @@ export class MqttStream implements StreamDissector {
 
   #regainFooting(direction: Direction, half: Half, chunk: StreamChunk, at: number, layers: UpperLayer[]): number {
     const { bytes } = chunk.source;
-    const isByClient = this.#connection.areRolesKnown ? this.#connection.isByClient(direction, 0) : undefined;
-    const found = findFooting(bytes, at, chunk.end, isByClient);
+    const found = findFooting(bytes, at, chunk.end, this.#senderOf(direction));
     const begin = found < 0 ? chunk.end : found;
     if (begin > at) {
       layers.push(new UnreadableBytes(chunk.source, at, begin, half.missing));
       half.missing = 0;
     }
-    if (found >= 0) half.isLost = false;
+    if (found >= 0) {
+      half.isLost = false;
+      half.isUnsure = true;
+    }
     return begin;
   }
 
@@ -147,6 +173,7 @@ export class MqttStream implements StreamDissector {
   #finish(direction: Direction, half: Half, frame: Frame, layers: UpperLayer[]): void {
     const gathered = half.gathered!;
     half.gathered = undefined;
+    half.isUnsure = false;
     const source = gathered.finish(this.#carrier);
     const rest = gathered.size > 0 ? gathered.size - gathered.received : 0;
     half.rest = rest;

@@ -6,9 +6,6 @@ import { PacketType } from '../../protocol/packet-types.ts';
 import { areProperties, variableByteIntegerAt, variableByteIntegerSize } from './property-walk.ts';
 import { findTextFault } from './utf8.ts';
 
-/** Payloads that begin with 0 and have fewer bytes of text behind it may as well be numbers. */
-const textBytesMin = 3;
-
 /** 4 (which stands for 3.1 as well), 5, or 0 if it can be either, or neither. */
 export function inferVersion(bytes: Uint8Array, header: number, start: number, end: number): 0 | 4 | 5 {
   const length = end - start;
@@ -66,7 +63,7 @@ function inferFromPublish(bytes: Uint8Array, header: number, start: number, end:
   if (propertiesEnd < 0) return 4;
   if (propertiesEnd > at + 1) return 5;
   // A single 0: no properties, or a payload that begins with it. Text behind it settles that, as text has no such character.
-  return end - propertiesEnd >= textBytesMin && findTextFault(bytes, propertiesEnd, end) === undefined ? 5 : 0;
+  return propertiesEnd < end && findTextFault(bytes, propertiesEnd, end) === undefined ? 5 : 0;
 }
 
 /** Filters, each with a byte of QoS or options behind it that is at most `optionsMax`; with none if that is -1. */

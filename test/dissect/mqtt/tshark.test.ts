@@ -22,10 +22,7 @@ const differences: readonly (readonly [reason: string, names: RegExp])[] = [
     'an unknown property is said to have text that ends at its first U+0000',
     /^(PUBLISH|CONNECT) with an unknown property$/,
   ],
-  [
-    'a Property Length of two bytes is taken for a plain number',
-    /padded Property Length|140 bytes of properties/,
-  ],
+  ['a Property Length of two bytes is taken for a plain number', /padded Property Length|140 bytes of properties/],
   ['Property Length and Subscription Identifier may have five bytes', /of five bytes/],
   [
     'a property is read beyond the Property Length',
