@@ -1,7 +1,8 @@
 /**
  * The grammar, loosest first:
  *
- *     expression  = both { ("or" | "||") both }              either = exclusive { "xor" exclusive }, exclusive = both { "and" both }
+ *     expression  = exclusive { ("or" | "||") exclusive }
+ *     exclusive   = both { ("xor" | "^^") both }
  *     both        = negation { ("and" | "&&") negation }
  *     negation    = ("not" | "!") negation | "(" expression ")" | relation
  *     relation    = [ "any" | "all" ] sum { comparison sum } | … ("contains" | "matches") sum | … ["not"] "in" "{" element { "," element } "}"
