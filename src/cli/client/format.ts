@@ -22,6 +22,8 @@ interface Printing {
   readonly message: PrintableMessage;
   readonly time: LocalTime;
   readonly isPretty: boolean;
+  /** For `%p`, where that is not the payload itself. */
+  readonly printedPayload?: Uint8Array;
   /** Says that something could not be printed. */
   readonly complain: (text: string) => void;
 }
@@ -82,7 +84,7 @@ const conversions = new Map<string, Conversion>([
     ({ message: { properties } }) =>
       (properties?.userProperties ?? []).map(([name, value]) => `${name}:${value}`).join(' '),
   ],
-  ['p', ({ message: { payload } }, field) => fieldOfPayload(payload, field)],
+  ['p', ({ message: { payload }, printedPayload = payload }, field) => fieldOfPayload(printedPayload, field)],
   ['q', ({ message: { qos } }) => String(qos)],
   [
     'R',

@@ -1,10 +1,12 @@
 /** Options about what is printed, and where further options are. */
+import { payloadFormats } from '../../payload/payload-format.ts';
 import { compileFormat, FormatRefusal } from './format.ts';
 import { decimalNumber } from './numbers.ts';
 import type { OptionRow } from './option-rows.ts';
 
 const all = ['pub', 'sub', 'rr'] as const;
 const subscribers = ['sub', 'rr'] as const;
+const decodedFormats = ['auto', ...payloadFormats] as const;
 
 export const outputRows: readonly OptionRow[] = [
   {
@@ -46,6 +48,20 @@ export const outputRows: readonly OptionRow[] = [
     help: 'Prints the JSON of %j and %J over several lines.',
     set: (settings) => {
       settings.isPretty = true;
+    },
+  },
+  {
+    flag: '--decode',
+    commands: subscribers,
+    argument: { name: 'as', missing: 'no payload format specified' },
+    since: 'clearwing',
+    section: 'Output',
+    help: 'Prints payloads on one line, as text, json, cbor, msgpack, sparkplug or hex; auto finds out; see Output format.',
+    apply: (settings, { text }) => {
+      const format = decodedFormats.find((known) => known === text);
+      if (format === undefined) return `Error: --decode must be one of ${decodedFormats.join(', ')}.\n\n`;
+      settings.decode = format;
+      return undefined;
     },
   },
   {

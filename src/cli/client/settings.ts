@@ -1,4 +1,6 @@
 /** What the command line and the option files ask of `pub`, `sub` and `rr`, with the defaults. */
+
+import type { PayloadFormat } from '../../payload/payload-format.ts';
 import type { PropertyKey, PropertyScope } from '../../protocol/properties.ts';
 import type { ProtocolVersion, QoS } from '../../protocol/version.ts';
 import type { MessageFormat } from './format.ts';
@@ -106,6 +108,8 @@ export interface ClientSettings {
   isVerbose: boolean;
   format: MessageFormat | undefined;
   isPretty: boolean;
+  /** What payloads are printed as instead of what they are. */
+  decode: PayloadFormat | 'auto' | undefined;
   endOfLine: boolean;
   /** Per cent of the messages that are printed. */
   randomFilter: number;
@@ -177,6 +181,7 @@ export function defaultSettings(command: ClientCommand): ClientSettings {
     isVerbose: false,
     format: undefined,
     isPretty: false,
+    decode: undefined,
     endOfLine: true,
     randomFilter: 100,
     watch: false,
