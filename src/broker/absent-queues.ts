@@ -107,15 +107,16 @@ export class AbsentQueues {
 
   *#removeExpired(now: number): IterableIterator<void> {
     for (const session of this.#expiring) {
+      // In trouble it can neither be read surely nor forget anything; that is for later.
+      if (this.#context.store?.isRefusingWork === true) return;
       const { queue } = session;
       if (queue.firstExpiry !== 0 && queue.firstExpiry <= now) {
         session.removeExpired(now);
         try {
           yield* removeRestingExpired(this.#context, session, now);
         } catch (error) {
-          // The store has said so. It is looked at again when there is something new.
-          if (!(error instanceof StorageError)) throw error;
-          this.#expiring.delete(session);
+          if (error instanceof StorageError) return;
+          throw error;
         }
       }
       if (queue.firstExpiry === 0) this.#expiring.delete(session);

@@ -155,6 +155,7 @@ export class Session implements RestingSource {
       this.#awaken();
       while (this.queue.resting !== undefined) this.queue.readMore();
       for (const { message } of [...this.outbound.pending(), ...this.queue.entries()]) message.keepPayload();
+      for (const [, message] of this.inbound.entries()) message.keepPayload();
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       this.#context.counters.publishMessagesDropped += this.queue.resting?.count ?? 0;

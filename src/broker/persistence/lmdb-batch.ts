@@ -82,6 +82,14 @@ export class Batch {
     this.bytes += deleteBytes;
   }
 
+  /** Adds the positions of a session's deliveries that are to go. Asked so rarely that they are looked for. */
+  collectDeleted(session: number, into: Set<number>): void {
+    const deletes = this.#deliveryDeletes;
+    for (let index = 0; index < deletes.length; index += 2) {
+      if (deletes[index] === session) into.add(deletes[index + 1] as number);
+    }
+  }
+
   /** Whether there is a change of this delivery. */
   hasDelivery(delivery: Delivery): boolean {
     return this.#deliveries.has(delivery);

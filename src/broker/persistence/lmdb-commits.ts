@@ -4,6 +4,7 @@
  */
 import type { Clock, TimerHandle } from '../../base/clock.ts';
 import { StorageError } from '../../protocol/errors.ts';
+import type { Delivery } from '../delivery.ts';
 import { writeFailureText } from './data-directory.ts';
 import { Batch, BatchEncoder, type EncodedBatch } from './lmdb-batch.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
@@ -55,6 +56,8 @@ export class Commits {
   #retryMs = retryMsMin;
   /** Tries the commit that failed again at once. */
   #retryNow: () => void = () => {};
+  /** What waits for an environment that can be read. */
+  readonly #reopening: (() => void)[] = [];
   #isClosing = false;
   #isClosed = false;
 
@@ -63,10 +66,17 @@ export class Commits {
     this.environment = environment;
   }
 
-  /** What is staged or being committed: batches, the later one first. */
-  *pending(): IterableIterator<Batch> {
-    yield this.staged;
-    if (this.#committing !== undefined) yield this.#committing.batch;
+  /** Whether what is staged or being committed changes a delivery. */
+  changes(delivery: Delivery): boolean {
+    return this.staged.hasDelivery(delivery) || this.#committing?.batch.hasDelivery(delivery) === true;
+  }
+
+  /** Positions of a session's deliveries that are deleted, though their records can still be read. */
+  deletedPositions(session: number): ReadonlySet<number> {
+    const deleted = new Set<number>();
+    this.staged.collectDeleted(session, deleted);
+    this.#committing?.batch.collectDeleted(session, deleted);
+    return deleted;
   }
 
   /** Something was staged: it is to be committed. */
@@ -79,6 +89,12 @@ export class Commits {
     this.#isScheduled = true;
     if (this.#gathers) this.#gathering = this.#options.clock.setTimer(gatherMs, () => this.#commitSoon());
     else this.#options.clock.defer(() => this.#commit());
+  }
+
+  /** Calls back at once, or as soon as the environment, which is opened anew after a failure, can be read; then nothing was committed between. */
+  whenReadable(callback: () => void): void {
+    if (this.environment.isOpen) callback();
+    else this.#reopening.push(callback);
   }
 
   whenSafe(callback: () => void): void {
@@ -210,6 +226,7 @@ export class Commits {
       this.#failed(batch, encoded, error);
       return;
     }
+    for (const callback of this.#reopening.splice(0)) callback();
     this.#write(batch, encoded);
   }
 

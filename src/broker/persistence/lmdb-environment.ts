@@ -24,6 +24,8 @@ export interface Entry {
 }
 
 export class LmdbEnvironment {
+  /** False from the call of `close` on: nothing can be read any more. */
+  isOpen = true;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #databases: Readonly<Record<DatabaseName, Records>>;
   readonly #isSyncedByCommit: boolean;
@@ -119,6 +121,7 @@ export class LmdbEnvironment {
   }
 
   async close(): Promise<void> {
+    this.isOpen = false;
     await this.#root.close();
   }
 }

@@ -10,6 +10,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { RingQueue } from '../../base/ring-queue.ts';
+import { StorageError } from '../../protocol/errors.ts';
 import type { Delivery } from '../delivery.ts';
 import type { Log } from '../log.ts';
 import { type Message, withOwnPayload } from '../message.ts';
@@ -207,29 +208,29 @@ export class LmdbStore implements Store {
   takeDeliveries(clientIdentifier: string, after: number, last: number, limit: number): readonly DeliveryRecord[] {
     const session = this.#sessionNumbers.get(clientIdentifier);
     if (session === undefined || last <= after) return [];
-    return this.#take(`a delivery of ${clientIdentifier}`, this.#deliveryRows(session, after, last, limit), (entry) => {
-      const { sequence, ...rest } = readDelivery(this.#reader, viewOf(entry.key, entry.value));
-      return { sequence, record: { ...rest, position: longAt(entry.key, 4) } };
+    const rows = (): readonly Entry[] => this.#deliveryRows(session, after, last, limit);
+    return this.#take(deliveryOf(clientIdentifier), rows, ({ key, value }) => {
+      const { sequence, ...rest } = readDelivery(this.#reader, viewOf(key, value));
+      return { sequence, record: { ...rest, position: longAt(key, 4) } };
     });
   }
 
   dropDeliveries(clientIdentifier: string, after: number, last: number): void {
     const session = this.#sessionNumbers.get(clientIdentifier);
     if (session === undefined || last <= after) return;
-    const what = `a delivery of ${clientIdentifier}`;
-    for (const entry of this.#deliveryRows(session, after, last, Number.POSITIVE_INFINITY)) {
-      const read = (): number => readDelivery(this.#reader, viewOf(entry.key, entry.value)).sequence;
-      this.#drop(what, read);
-      this.#commits.staged.deleteDeliveryAt(session, longAt(entry.key, 4));
-      this.#commits.touch();
-    }
+    this.#commits.whenReadable(() => {
+      for (const { key, value } of this.#deliveryRows(session, after, last, Number.POSITIVE_INFINITY)) {
+        this.#drop(deliveryOf(clientIdentifier), () => readDelivery(this.#reader, viewOf(key, value)).sequence);
+        this.#commits.staged.deleteDeliveryAt(session, longAt(key, 4));
+        this.#commits.touch();
+      }
+    });
   }
 
   rest(clientIdentifier: string, deliveries: readonly Delivery[]): boolean {
     if (!this.#sessionNumbers.has(clientIdentifier)) return false;
     for (const delivery of deliveries) {
-      if (delivery.position === 0 || !delivery.isWritten) return false;
-      for (const batch of this.#commits.pending()) if (batch.hasDelivery(delivery)) return false;
+      if (delivery.position === 0 || !delivery.isWritten || this.#commits.changes(delivery)) return false;
     }
     for (const { message } of deliveries) this.#messages.rest(message);
     return true;
@@ -253,22 +254,23 @@ export class LmdbStore implements Store {
   takeInbound(clientIdentifier: string): readonly InboundRecord[] {
     const session = this.#sessionNumbers.get(clientIdentifier);
     if (session === undefined) return [];
-    return this.#take(`a QoS 2 message of ${clientIdentifier}`, this.#inboundRows(session), (entry) => ({
-      sequence: readInbound(this.#reader, viewOf(entry.key, entry.value)),
-      record: { packetIdentifier: packetIdentifierAt(entry.key) },
+    const rows = (): readonly Entry[] => this.#inboundRows(session);
+    return this.#take(inboundOf(clientIdentifier), rows, ({ key, value }) => ({
+      sequence: readInbound(this.#reader, viewOf(key, value)),
+      record: { packetIdentifier: packetIdentifierAt(key) },
     }));
   }
 
   dropInbound(clientIdentifier: string): void {
     const session = this.#sessionNumbers.get(clientIdentifier);
     if (session === undefined) return;
-    for (const entry of this.#inboundRows(session)) {
-      this.#drop(`a QoS 2 message of ${clientIdentifier}`, () =>
-        readInbound(this.#reader, viewOf(entry.key, entry.value)),
-      );
-      this.#commits.staged.setInbound(session, packetIdentifierAt(entry.key), undefined);
-      this.#commits.touch();
-    }
+    this.#commits.whenReadable(() => {
+      for (const { key, value } of this.#inboundRows(session)) {
+        this.#drop(inboundOf(clientIdentifier), () => readInbound(this.#reader, viewOf(key, value)));
+        this.#commits.staged.setInbound(session, packetIdentifierAt(key), undefined);
+        this.#commits.touch();
+      }
+    });
   }
 
   putRetained(message: Message): void {
@@ -315,9 +317,14 @@ export class LmdbStore implements Store {
     }
   }
 
+  /** Those that are there once everything staged is committed. */
   #deliveryRows(session: number, after: number, last: number, limit: number): readonly Entry[] {
+    const { environment } = this.#commits;
+    const deleted = this.#commits.deletedPositions(session);
     const start = deliveryKey(session, after + 1).slice();
-    return this.#commits.environment.range('deliveries', start, deliveryKey(session, last + 1), limit);
+    const rows = environment.range('deliveries', start, deliveryKey(session, last + 1), limit + deleted.size);
+    if (deleted.size === 0) return rows;
+    return rows.filter(({ key }) => !deleted.has(longAt(key, 4))).slice(0, limit);
   }
 
   #inboundRows(session: number): readonly Entry[] {
@@ -329,14 +336,16 @@ export class LmdbStore implements Store {
   /** Reads rows with their messages, all of them before any counts as taken. @throws {StorageError} */
   #take<T extends object>(
     what: string,
-    rows: readonly Entry[],
+    rows: () => readonly Entry[],
     read: (row: Entry) => { readonly sequence: number; readonly record: T },
   ): readonly (T & { readonly message: Message })[] {
+    const { directory } = this.#options;
+    if (!this.#commits.environment.isOpen) throw new StorageError(`${directory} cannot be read at this moment`);
     const messages = new Map<number, Message>();
     const sequences: number[] = [];
     const taken: (T & { readonly message: Message })[] = [];
     try {
-      for (const row of rows) {
+      for (const row of rows()) {
         const { sequence, record } = read(row);
         let message = messages.get(sequence);
         if (message === undefined) {
@@ -430,6 +439,9 @@ class LoadedSession implements StoredSession {
     return this.#inbound;
   }
 }
+
+const deliveryOf = (clientIdentifier: string): string => `a delivery of ${clientIdentifier}`;
+const inboundOf = (clientIdentifier: string): string => `a QoS 2 message of ${clientIdentifier}`;
 
 function packetIdentifierAt(key: Uint8Array): number {
   return ((key[4] as number) << 8) | (key[5] as number);

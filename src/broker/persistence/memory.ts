@@ -74,6 +74,8 @@ export class MemoryStore implements Store {
   readonly #committed: Committed;
   /** The last change of each delivery that is not committed yet. */
   readonly #unsettled = new Map<Delivery, DeliveryRecord>();
+  /** Deliveries that are to go, by name. */
+  readonly #deleted = new Set<string>();
   #staged: ((state: Committed) => void)[] = [];
   #waiting: (() => void)[] = [];
   #isCommitting = false;
@@ -136,13 +138,21 @@ export class MemoryStore implements Store {
     this.putDelivery(clientIdentifier, delivery);
   }
 
-  deleteDelivery(clientIdentifier: string, { position }: Delivery): void {
-    this.#stageFor(clientIdentifier, (session) => session.deliveries.delete(position));
+  deleteDelivery(clientIdentifier: string, delivery: Delivery): void {
+    const { position } = delivery;
+    const name = nameOf(clientIdentifier, position);
+    this.#unsettled.delete(delivery);
+    this.#deleted.add(name);
+    this.#stage((state) => {
+      this.#deleted.delete(name);
+      state.sessions.get(clientIdentifier)?.deliveries.delete(position);
+    });
   }
 
   takeDeliveries(clientIdentifier: string, after: number, last: number, limit: number): readonly DeliveryRecord[] {
     const session = this.#committed.sessions.get(clientIdentifier);
-    return session?.deliveriesBetween(after, last).slice(0, limit) ?? [];
+    const found = session?.deliveriesBetween(after, last) ?? [];
+    return found.filter(({ position }) => !this.#deleted.has(nameOf(clientIdentifier, position))).slice(0, limit);
   }
 
   dropDeliveries(clientIdentifier: string, after: number, last: number): void {
@@ -245,6 +255,11 @@ export class MemoryStore implements Store {
   #apply(changes: readonly ((state: Committed) => void)[]): void {
     for (const change of changes) change(this.#committed);
   }
+}
+
+/** Names a delivery. */
+function nameOf(clientIdentifier: string, position: number): string {
+  return `${position} ${clientIdentifier}`;
 }
 
 /** The delivery as it is now: what is committed later is what was staged. */

@@ -8,6 +8,7 @@
  *
  * For what rests there is a count and no object, so that a million queued messages take 25 MB.
  */
+import { StorageError } from '../../protocol/errors.ts';
 import type { Message } from '../message.ts';
 import { messageKey } from './keys.ts';
 import type { Commits } from './lmdb-commits.ts';
@@ -110,6 +111,7 @@ export class MessageLog implements LogReader {
 
   readPayload(sequence: number): Uint8Array {
     if (this.#lastRead?.sequence === sequence) return this.#lastRead.payload;
+    if (!this.#commits.environment.isOpen) throw new StorageError(`${this.#directory} cannot be read at this moment`);
     const key = messageKey(sequence);
     try {
       const value = this.#commits.environment.get('messages', key);

@@ -15,8 +15,19 @@ export function restoreState(context: BrokerContext, state: StoredState): void {
   const absent: { readonly session: Session; readonly record: SessionRecord }[] = [];
   for (const stored of state.sessions)
     absent.push({ session: restoreSession(context, stored), record: stored.session });
+  tellRestored(context);
   // Only once all are back: their wills are for the others, too.
   for (const { session, record } of absent) resumeAbsence(context, session, record);
+}
+
+function tellRestored({ sessions, retained, log }: BrokerContext): void {
+  if (!log.isEnabled('information')) return;
+  let waiting = 0;
+  for (const session of sessions.all()) waiting += session.queue.length + session.inflightCount;
+  log.write(
+    'information',
+    `Restored from the store: sessions ${sessions.count}, messages that wait for them ${waiting}, retained messages ${retained.count}.`,
+  );
 }
 
 /** All clients whose Sessions are restored are somewhere else by now. */

@@ -339,6 +339,135 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
         expect(again.countRecords()).toMatchObject({ messages: 0, deliveries: 0 });
       }));
 
+    it('says what rests of a Session before anything of it is read, and gives it out in windows', () =>
+      withStore(async (store, reopen) => {
+        store.putSession(sessionOf('a'));
+        store.putSession(sessionOf('b'));
+        const inFlight = deliveryAt(3, messageOn('t', 'in flight', { expiresAt: 5 }), { packetIdentifier: 9 });
+        inFlight.state = 'awaiting-puback';
+        store.putDelivery('a', inFlight);
+        for (let position = 4; position <= 10; position++) {
+          const expiresAt = position === 7 ? 1_900_000_000_000 : position === 8 ? 1_800_000_000_000 : 0;
+          const qos = position === 5 ? 0 : 1;
+          store.putDelivery('a', deliveryAt(position, messageOn('t', 'x'.repeat(position), { expiresAt }), { qos }));
+        }
+        store.putInbound('a', { packetIdentifier: 1, message: messageOn('i', 'one') });
+        store.putInbound('a', { packetIdentifier: 65_535, message: messageOn('i', 'two') });
+        const again = await reopen();
+        const [a, b] = [...(await again.load()).sessions];
+        expect(a?.resting).toMatchObject({
+          after: 2,
+          last: 10,
+          inflight: 1,
+          queued: 7,
+          queuedBytes: 49,
+          queuedQos0: 1,
+          firstExpiry: 1_800_000_000_000,
+        });
+        expect(a?.inboundCount).toBe(2);
+        expect([b?.resting, b?.inboundCount]).toEqual([undefined, 0]);
+        const positions = (after: number, last: number, limit: number) =>
+          again.takeDeliveries('a', after, last, limit).map((one) => one.position);
+        expect(positions(2, 10, 3)).toEqual([3, 4, 5]);
+        expect(positions(5, 10, 3)).toEqual([6, 7, 8]);
+        expect(positions(8, 9, 3)).toEqual([9]);
+        expect(positions(9, 10, 3)).toEqual([10]);
+        expect(positions(10, 10, 3)).toEqual([]);
+        expect(again.takeDeliveries('nobody', 0, 10, 3)).toEqual([]);
+        expect(again.takeInbound('a').map((one) => [one.packetIdentifier, plain(one.message)])).toEqual([
+          [1, plain(messageOn('i', 'one'))],
+          [65_535, plain(messageOn('i', 'two'))],
+        ]);
+        expect(again.takeInbound('b')).toEqual([]);
+      }));
+
+    it('has a message that rests and is in memory once, whoever goes first', () =>
+      withStore(async (store) => {
+        for (const name of ['a', 'b', 'c']) store.putSession(sessionOf(name));
+        const message = messageOn('t', 'shared');
+        const deliveries = ['a', 'b', 'c'].map((name) => {
+          const delivery = deliveryAt(1, message);
+          store.putDelivery(name, delivery);
+          return delivery;
+        });
+        await safe(store);
+        expect(store.rest('a', [deliveries[0] as Delivery])).toBe(true);
+        expect(store.rest('b', [deliveries[1] as Delivery])).toBe(true);
+        const [taken] = store.takeDeliveries('a', 0, 1, 10);
+        expect(taken?.message).toBe(message);
+        const again = deliveryAt(1, taken?.message as Message);
+        again.isWritten = true;
+        store.deleteDelivery('a', again);
+        store.deleteDelivery('c', deliveries[2] as Delivery);
+        await safe(store);
+        expect(store.countRecords()).toMatchObject({ messages: 1, deliveries: 1 });
+        const [last] = store.takeDeliveries('b', 0, 1, 10);
+        expect(plain(last?.message as Message)).toEqual(plain(messageOn('t', 'shared')));
+        const end = deliveryAt(1, last?.message as Message);
+        end.isWritten = true;
+        store.deleteDelivery('b', end);
+        await safe(store);
+        expect(store.countRecords()).toMatchObject({ messages: 0, deliveries: 0 });
+      }));
+
+    it('has nothing rest that is not committed as it is', () =>
+      withStore(async (store) => {
+        store.putSession(sessionOf('a'));
+        const delivery = deliveryAt(1, messageOn('t', 'x'));
+        store.putDelivery('a', delivery);
+        expect(store.rest('a', [delivery])).toBe(false);
+        await safe(store);
+        delivery.packetIdentifier = 3;
+        delivery.state = 'awaiting-puback';
+        store.updateDelivery('a', delivery);
+        expect(store.rest('a', [delivery])).toBe(false);
+        await safe(store);
+        expect(store.rest('nobody', [delivery])).toBe(false);
+        expect(store.rest('a', [delivery])).toBe(true);
+        expect(store.takeDeliveries('a', 0, 1, 10)).toMatchObject([{ packetIdentifier: 3, state: 'awaiting-puback' }]);
+      }));
+
+    it('deletes unread what rests, and messages that nobody else waits for', () =>
+      withStore(async (store, reopen) => {
+        const message = messageOn('t', 'both');
+        for (const name of ['a', 'b']) {
+          store.putSession(sessionOf(name));
+          store.putDelivery(name, deliveryAt(1, message));
+          store.putDelivery(name, deliveryAt(2, messageOn('t', name)));
+          store.putInbound(name, { packetIdentifier: 7, message: messageOn('i', name) });
+        }
+        const again = await reopen();
+        for (const _ of (await again.load()).sessions);
+        again.dropDeliveries('a', 0, 2);
+        again.dropInbound('a');
+        again.deleteSession('a');
+        again.dropDeliveries('nobody', 0, 2);
+        again.dropInbound('nobody');
+        await safe(again);
+        expect(again.countRecords()).toMatchObject({ sessions: 1, messages: 3, deliveries: 2, inbound: 1 });
+        again.dropDeliveries('b', 0, 1);
+        await safe(again);
+        expect(again.countRecords()).toMatchObject({ messages: 2, deliveries: 1, inbound: 1 });
+        const { sessions } = await loaded(await reopen());
+        expect(sessions.b?.deliveries).toMatchObject([{ position: 2, message: { payload: 'b' } }]);
+      }));
+
+    it('lets retained messages be taken without keeping their bytes', () =>
+      withStore(async (store, reopen) => {
+        store.putRetained(messageOn('a', 'one', { expiresAt: 77, properties: { contentType: 'x' } }));
+        store.putRetained(messageOn('b', new Uint8Array(20_000).fill(7), { qos: 2 }));
+        const taken: Record<string, object> = {};
+        (await (await reopen()).load()).takeRetained((topicName, bytes, start, end, details) => {
+          const { qos, properties, expiresAt, publisher } = details;
+          const payload = Uint8Array.prototype.slice.call(bytes, start, end);
+          taken[topicName] = plain(new Message(topicName, payload, qos, false, properties, expiresAt, publisher));
+        });
+        expect(taken).toEqual({
+          a: plain(messageOn('a', 'one', { expiresAt: 77, properties: { contentType: 'x' } })),
+          b: plain(messageOn('b', new Uint8Array(20_000).fill(7), { qos: 2 })),
+        });
+      }));
+
     it('forgets a Session with all that was taken off it', () =>
       withStore(async (store, reopen) => {
         const message = messageOn('t', 'x', { qos: 2 });
@@ -473,7 +602,7 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
         for (let step = 0; step < 10_000; step++) {
           const name = `s${below(20)}`;
           const mine = deliveries.get(name);
-          switch (below(8)) {
+          switch (below(9)) {
             case 0:
               message = messageOn(`t${below(5)}`, `payload ${step}`);
               break;
@@ -516,6 +645,18 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
               }
               break;
             }
+            case 7:
+              // What can rest rests, and is taken again, all of it or a part.
+              if (mine !== undefined && store.rest(name, [...mine.values()])) {
+                for (const record of store.takeDeliveries(name, 0, lastPosition, Number.POSITIVE_INFINITY)) {
+                  const { position, qos, packetIdentifier } = record;
+                  const again = deliveryAt(position, record.message, { qos, packetIdentifier });
+                  again.state = record.state;
+                  again.isWritten = true;
+                  mine.set(position, again);
+                }
+              }
+              break;
             default:
               if (below(20) === 0 && mine !== undefined) {
                 for (const one of mine.values()) store.deleteDelivery(name, one);
