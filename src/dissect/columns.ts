@@ -64,7 +64,7 @@ export function protocolColumn(dissection: FrameDissection): string {
   if (headers.udpOffset >= 0) return 'UDP';
   if (headers.ipVersion !== 0) {
     const version = headers.ipVersion === 4 ? 'IPv4' : 'IPv6';
-    if (headers.isFragment || headers.ipHeaderLength < 20) return version;
+    if (headers.isFragment || headers.ipHeaderLength < 20 || isEmptyDatagram(headers)) return version;
     return ipNames[headers.ipProtocol] ?? version;
   }
   if (headers.etherType > 0) {
@@ -96,8 +96,13 @@ export function infoColumn(dissection: FrameDissection): string {
   return `Custom Block: PEN = Unknown (${custom.enterpriseNumber}), will${custom.mayBeCopied ? '' : ' not'} be copied`;
 }
 
+function isEmptyDatagram(headers: FrameHeaders): boolean {
+  return headers.ipEnd <= headers.ipOffset + headers.ipHeaderLength;
+}
+
 function ipInfo(headers: FrameHeaders): string {
   if (headers.ipHeaderLength < 20) return `Bogus IP header length (${headers.ipHeaderLength}, must be at least 20)`;
+  if (isEmptyDatagram(headers)) return '';
   return `${ipProtocols[headers.ipProtocol] ?? 'Unknown'} (${headers.ipProtocol})`;
 }
 

@@ -2,6 +2,7 @@
 import type { SegmentAnalysis } from '../capture/flow.ts';
 import type { Frame } from '../capture/frame.ts';
 import type { FrameHeaders } from '../capture/frame-headers.ts';
+import type { TimeValue } from './field.ts';
 import type { FieldSink } from './field-sink.ts';
 import type { UpperLayer } from './stream-dissector.ts';
 
@@ -12,6 +13,8 @@ export interface DissectedFrame {
   readonly segment: SegmentAnalysis | undefined;
   /** What lies above TCP and was completed by this frame. */
   readonly layers: readonly UpperLayer[];
+  /** Time of the first frame of the capture. */
+  readonly first: TimeValue;
   /** Nanoseconds since the first frame of the capture, and since the frame before. Below 2^53: 104 days. */
   readonly sinceFirstNs: number;
   readonly sincePreviousNs: number;

@@ -11,7 +11,7 @@ import type { DataSource } from '../capture/frame.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { expert, groups, severities } from './expert.ts';
 import { countFields, type FieldDescriptor, type FieldValue } from './field.ts';
-import type { FieldSink } from './field-sink.ts';
+import { allGroups, type FieldGroup, type GroupingSink } from './field-group.ts';
 import type { FieldValues } from './filter/field-values.ts';
 import { decodeText } from './format-text.ts';
 
@@ -45,7 +45,7 @@ class Slot {
   }
 }
 
-export class ValueSink implements FieldSink, FieldValues {
+export class ValueSink implements GroupingSink, FieldValues {
   readonly wantsText: boolean;
   /** By field index; undefined: not wanted. */
   readonly #slots: Array<Slot | undefined>;
@@ -54,6 +54,8 @@ export class ValueSink implements FieldSink, FieldValues {
   readonly #wanted: Uint8Array;
   /** By index of a protocol's own field: how many of its layers the frame has had so far. Empty if nobody asks for layers. */
   readonly #layerCounts: Uint16Array;
+  /** For `wantsGroup`. */
+  readonly wantedGroups: Uint8Array;
   readonly #wantsExpert: boolean;
   /** Protocol slot that `setText` is about. */
   #last: Slot | undefined = undefined;
@@ -85,6 +87,8 @@ export class ValueSink implements FieldSink, FieldValues {
     this.#wantsExpert = wantsExpert;
     // Diagnostics are everybody's: whoever asks for them asks for every layer.
     if (wantsExpert) this.#wanted.fill(1);
+    const wantsAny = (group: FieldGroup) => group.fields.some((field) => this.#wanted[field.index] === 1);
+    this.wantedGroups = Uint8Array.from(allGroups(), (group) => Number(wantsAny(group)));
   }
 
   /** Forgets the values of the frame before; to be called before each frame. */

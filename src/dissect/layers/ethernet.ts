@@ -99,7 +99,8 @@ function describeAddress(
   const isLocal = (bits & 0x20000) !== 0;
   const isGroup = (bits & 0x10000) !== 0;
   sink.enter(field, frame, at, at + 6, address);
-  if (isGroup && field === f.source) sink.addDiagnostic(f.sourceIsGroup, frame, at, at + 6, groupSource);
+  if (isGroup && field === f.source && uint16At(frame.bytes, typeOffset) >= etherTypeMin)
+    sink.addDiagnostic(f.sourceIsGroup, frame, at, at + 6, groupSource);
   sink.add(f.address, frame, at, at + 6, address);
   sink.add(lg, frame, at, at + 3, isLocal);
   sink.addHidden(f.lg, frame, at, at + 3, isLocal);

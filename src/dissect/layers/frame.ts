@@ -2,6 +2,7 @@
 import { linkTypes } from '../../capture/link-types.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { defineFields, TimeValue } from '../field.ts';
+import { FieldGroup, wantsGroup } from '../field-group.ts';
 import type { FieldSink } from '../field-sink.ts';
 import type { FrameDissection } from '../frame-dissection.ts';
 import { plural, setOrNot } from './wording.ts';
@@ -246,20 +247,7 @@ export function describeFrame(sink: FieldSink, dissection: FrameDissection): voi
   if (frame.flags >= 0) describeFlags(sink, dissection);
   if (frame.interface.customBlock === undefined)
     sink.add(f.encapsulation, frame, 0, 0, encapsulations[frame.interface.linkType] ?? -1);
-  if (frame.hasTime) {
-    const time = new TimeValue(frame.seconds, frame.nanoseconds);
-    sink.add(f.time, frame, 0, 0, time);
-    sink.addGenerated(f.shift, frame, 0, 0, noTime);
-    sink.add(f.timeEpoch, frame, 0, 0, time);
-    if (sink.wants(f.timeDelta)) {
-      sink.addGenerated(f.timeDelta, frame, 0, 0, duration(dissection.sincePreviousNs));
-    }
-    if (sink.wants(f.timeDeltaDisplayed)) {
-      sink.addGenerated(f.timeDeltaDisplayed, frame, 0, 0, duration(dissection.sinceDisplayedNs));
-    }
-    if (sink.wants(f.timeRelative))
-      sink.addGenerated(f.timeRelative, frame, 0, 0, timeBetween(dissection.first, frame));
-  }
+  if (frame.hasTime && wantsGroup(sink, timeFields)) describeTimes(sink, dissection);
   sink.add(f.number, frame, 0, 0, frame.number);
   sink.add(f.length, frame, 0, 0, frame.length);
   if (sink.wantsText) sink.setText(`Frame Length: ${bits(frame.length)}`);
@@ -277,6 +265,31 @@ export function describeFrame(sink: FieldSink, dissection: FrameDissection): voi
   if (direction === 1 || direction === 2) sink.add(f.pointToPoint, frame, 0, 0, direction === 1 ? 1 : 0);
   if (sink.wants(f.protocols)) sink.addGenerated(f.protocols, frame, 0, 0, dissection.protocols());
   sink.leave();
+}
+
+const timeFields = new FieldGroup([
+  frameFields.time,
+  frameFields.shift,
+  frameFields.timeEpoch,
+  frameFields.timeDelta,
+  frameFields.timeDeltaDisplayed,
+  frameFields.timeRelative,
+]);
+
+function describeTimes(sink: FieldSink, dissection: FrameDissection): void {
+  const f = frameFields;
+  const frame = dissection.frame;
+  const time = new TimeValue(frame.seconds, frame.nanoseconds);
+  sink.add(f.time, frame, 0, 0, time);
+  sink.addGenerated(f.shift, frame, 0, 0, noTime);
+  sink.add(f.timeEpoch, frame, 0, 0, time);
+  if (sink.wants(f.timeDelta)) {
+    sink.addGenerated(f.timeDelta, frame, 0, 0, duration(dissection.sincePreviousNs));
+  }
+  if (sink.wants(f.timeDeltaDisplayed)) {
+    sink.addGenerated(f.timeDeltaDisplayed, frame, 0, 0, duration(dissection.sinceDisplayedNs));
+  }
+  if (sink.wants(f.timeRelative)) sink.addGenerated(f.timeRelative, frame, 0, 0, timeBetween(dissection.first, frame));
 }
 
 const noTime = new TimeValue(0, 0);

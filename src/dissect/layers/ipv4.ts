@@ -2,6 +2,7 @@
 import type { FrameHeaders } from '../../capture/frame-headers.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { defineFields } from '../field.ts';
+import { FieldGroup, wantsGroup } from '../field-group.ts';
 import type { FieldSink } from '../field-sink.ts';
 import { formatIpv4 } from '../format-address.ts';
 import { uint16At, uint32At } from './bytes.ts';
@@ -123,6 +124,15 @@ const reassembly: ReassemblyFields = {
   title: 'IPv4 Fragments',
 };
 
+const serviceFields = new FieldGroup([ipv4Fields.services, ipv4Fields.codepoint, ipv4Fields.congestion]);
+const fragmentFields = new FieldGroup([
+  ipv4Fields.flags,
+  ipv4Fields.reserved,
+  ipv4Fields.dontFragment,
+  ipv4Fields.moreFragments,
+  ipv4Fields.fragmentOffset,
+]);
+
 const headerLengthMin = 20;
 
 export function describeIpv4(sink: FieldSink, headers: FrameHeaders): void {
@@ -148,18 +158,10 @@ export function describeIpv4(sink: FieldSink, headers: FrameHeaders): void {
     return;
   }
   describeHeaderLength(sink, headers);
-  const services = bytes[at + 1]!;
-  sink.enter(f.services, frame, at + 1, at + 2, services);
-  if (sink.wantsText) {
-    const digits = services.toString(16).padStart(2, '0');
-    sink.setText(`Differentiated Services Field: 0x${digits} (${servicesText(services)})`);
-  }
-  sink.add(f.codepoint, frame, at + 1, at + 2, services >> 2);
-  sink.add(f.congestion, frame, at + 1, at + 2, services & 3);
-  sink.leave();
+  if (wantsGroup(sink, serviceFields)) describeServices(sink, headers);
   sink.add(f.length, frame, at + 2, at + 4, uint16At(bytes, at + 2));
   sink.add(f.identification, frame, at + 4, at + 6, uint16At(bytes, at + 4));
-  describeFragmentation(sink, headers);
+  if (wantsGroup(sink, fragmentFields)) describeFragmentation(sink, headers);
   sink.add(f.timeToLive, frame, at + 8, at + 9, bytes[at + 8]!);
   sink.add(f.protocol, frame, at + 9, at + 10, bytes[at + 9]!);
   const checksum = uint16At(bytes, at + 10);
@@ -189,6 +191,21 @@ function describeHeaderLength(sink: FieldSink, headers: FrameHeaders): void {
   if (!sink.wantsText) return;
   const digits = words.toString(2).padStart(4, '0');
   sink.setText(`.... ${digits} = Header Length: ${plural(headers.ipHeaderLength, 'byte')} (${words})`);
+}
+
+function describeServices(sink: FieldSink, headers: FrameHeaders): void {
+  const f = ipv4Fields;
+  const frame = headers.frame;
+  const at = headers.ipOffset;
+  const services = frame.bytes[at + 1]!;
+  sink.enter(f.services, frame, at + 1, at + 2, services);
+  if (sink.wantsText) {
+    const digits = services.toString(16).padStart(2, '0');
+    sink.setText(`Differentiated Services Field: 0x${digits} (${servicesText(services)})`);
+  }
+  sink.add(f.codepoint, frame, at + 1, at + 2, services >> 2);
+  sink.add(f.congestion, frame, at + 1, at + 2, services & 3);
+  sink.leave();
 }
 
 function describeFragmentation(sink: FieldSink, headers: FrameHeaders): void {

@@ -4,12 +4,14 @@ import type { DataSource } from '../../capture/frame.ts';
 import type { FrameHeaders } from '../../capture/frame-headers.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { FieldDescriptor } from '../field.ts';
+import { FieldGroup, wantsGroup } from '../field-group.ts';
 import type { FieldSink } from '../field-sink.ts';
 import { type FrameDissection, isWrapper } from '../frame-dissection.ts';
 import { uint16At } from './bytes.ts';
 import { duration } from './frame.ts';
 import { tcpFields } from './tcp-fields.ts';
 import { describeOptions } from './tcp-options.ts';
+import { webSocketFields } from './web-socket-fields.ts';
 import { plural, unverified } from './wording.ts';
 
 const headerLengthMin = 20;
@@ -49,6 +51,15 @@ export function completenessText(completeness: number): string {
   return `${name} (${completeness})`;
 }
 
+const isNamed = (prefix: string) => (field: FieldDescriptor) => field.name.startsWith(prefix);
+const all = Object.values(tcpFields);
+const flagFields = new FieldGroup(all.filter((field) => /^tcp\.(flags|connection)/.test(field.name)));
+const windowFields = new FieldGroup(all.filter((field) => /^tcp\.(window|checksum|urgent)/.test(field.name)));
+const optionFields = new FieldGroup(all.filter(isNamed('tcp.option')));
+const timeFields = new FieldGroup(all.filter(isNamed('tcp.time')));
+const analysisFields = new FieldGroup(all.filter(isNamed('tcp.analysis')));
+const payloadFields = new FieldGroup([tcpFields.payload, tcpFields.segmentData, tcpFields.pduSize]);
+
 export function describeTcp(sink: FieldSink, dissection: FrameDissection): void {
   const headers = dissection.headers;
   const segment = dissection.segment;
@@ -85,10 +96,10 @@ export function describeTcp(sink: FieldSink, dissection: FrameDissection): void 
     sink.leave();
     return;
   }
-  describeFlags(sink, headers, segment);
-  describeWindow(sink, headers, segment);
+  if (wantsGroup(sink, flagFields)) describeFlags(sink, headers, segment);
+  if (wantsGroup(sink, windowFields)) describeWindow(sink, headers, segment);
   const optionsEnd = Math.min(at + headerLength, bytes.length);
-  if (optionsEnd > at + headerLengthMin) {
+  if (optionsEnd > at + headerLengthMin && wantsGroup(sink, optionFields)) {
     const acknowledged = (headers.tcpFlags & tcpFlags.ack) !== 0 ? segment.relativeAcknowledgement : 0;
     describeOptions(
       sink,
@@ -99,12 +110,14 @@ export function describeTcp(sink: FieldSink, dissection: FrameDissection): void 
       acknowledged,
     );
   }
-  sink.enterText('[Timestamps]', source, at, at);
-  sink.addGenerated(f.timeRelative, source, at, at, duration(segment.sinceFirstNs));
-  sink.addGenerated(f.timeDelta, source, at, at, duration(segment.sincePreviousNs));
-  sink.leave();
-  describeAnalysis(sink, source, at, segment);
-  if (headers.payloadLength > 0) describePayload(sink, dissection);
+  if (wantsGroup(sink, timeFields)) {
+    sink.enterText('[Timestamps]', source, at, at);
+    sink.addGenerated(f.timeRelative, source, at, at, duration(segment.sinceFirstNs));
+    sink.addGenerated(f.timeDelta, source, at, at, duration(segment.sincePreviousNs));
+    sink.leave();
+  }
+  if (wantsGroup(sink, analysisFields)) describeAnalysis(sink, source, at, segment);
+  if (headers.payloadLength > 0 && wantsGroup(sink, payloadFields)) describePayload(sink, dissection);
   sink.leave();
 }
 
@@ -312,11 +325,14 @@ function describePayload(sink: FieldSink, dissection: FrameDissection): void {
   if (sink.wantsText) sink.setText(`TCP payload (${plural(headers.payloadLength, 'byte')})`);
   if (!sink.wants(f.pduSize) && !sink.wants(f.segmentData)) return;
   const number = dissection.frame.number;
-  const hasWrapper = dissection.layers.some(isWrapper);
+  const { layers } = dissection;
+  const hasWrapper = layers.some(isWrapper);
+  const hasWebSocket = layers.some((layer) => layer.protocol === webSocketFields.self);
   let isSegmentData = false;
-  for (const layer of dissection.layers) {
+  for (const layer of layers) {
+    const isPacket = hasWebSocket ? layer.protocol === webSocketFields.self : !isWrapper(layer);
+    if (isPacket) sink.addGenerated(f.pduSize, source, start, end, layer.end - layer.start);
     const isOnTcp = !hasWrapper || isWrapper(layer);
-    if (!isWrapper(layer)) sink.addGenerated(f.pduSize, source, start, end, layer.end - layer.start);
     const last = layer.source.segments?.at(-1);
     if (last === undefined || last.frame !== number || !isOnTcp) continue;
     isSegmentData = true;
@@ -326,9 +342,8 @@ function describePayload(sink: FieldSink, dissection: FrameDissection): void {
     if (!isSegmentData) addSegmentData(sink, source, start, end, 'Retransmitted TCP segment data');
     return;
   }
-  const pending = dissection.isWaiting
-    ? headers.payloadLength
-    : Math.min(dissection.pendingBytes, headers.payloadLength);
+  const waits = dissection.isWaiting && dissection.hasApplication;
+  const pending = waits ? headers.payloadLength : Math.min(dissection.pendingBytes, headers.payloadLength);
   if (pending > 0) addSegmentData(sink, source, end - pending, end, 'TCP segment data');
 }
 
