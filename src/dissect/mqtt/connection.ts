@@ -24,6 +24,7 @@ const unansweredMax = 100;
 const topicAliasIdentifier = 0x23;
 const contentTypeIdentifier = 0x03;
 const assignedClientIdentifier = 0x12;
+const topicAliasMaximum = 0x22;
 
 export class Connection {
   readonly #conversations: Conversations;
@@ -39,7 +40,12 @@ export class Connection {
   /** CONNECT that waits for its CONNACK, and PINGREQs for their PINGRESP, oldest first. */
   #connect: Handshake | undefined = undefined;
   #pings: Handshake[] = [];
+  /** Largest alias that each end allows the other; -1 while that is not known. */
+  #clientAliasMaximum = -1;
+  #serverAliasMaximum = -1;
   #hasConnect = false;
+  /** Bytes are missing: what was not seen may have been sent all the same. */
+  #hasLost = false;
   #hasConnack = false;
   #clientHasEnded = false;
   #serverHasEnded = false;
@@ -83,8 +89,7 @@ export class Connection {
     if (this.#version === 0 && type !== PacketType.CONNECT) this.#infer(packet);
     packet.version = this.#version;
     if (this.#isVersionInferred) packet.marks |= marks.inferredVersion;
-    const sender = senderOf(type);
-    if (sender !== 'either' && (sender === 'client') !== packet.isByClient) packet.marks |= marks.wrongDirection;
+    if (this.#isFromWrongEnd(packet, type)) packet.marks |= marks.wrongDirection;
     this.#checkOrder(packet, type);
     switch (type) {
       case PacketType.CONNECT:
@@ -128,6 +133,18 @@ export class Connection {
     packet.facts = this.#facts;
   }
 
+  /** Bytes of the connection are missing. */
+  noteLoss(): void {
+    this.#hasLost = true;
+  }
+
+  #isFromWrongEnd(packet: MqttPacket, type: number): boolean {
+    // A server has no DISCONNECT before 5.0.
+    if (type === PacketType.DISCONNECT) return !packet.isByClient && (this.#version === 3 || this.#version === 4);
+    const sender = senderOf(type);
+    return sender !== 'either' && (sender === 'client') !== packet.isByClient;
+  }
+
   #infer(packet: MqttPacket): void {
     if (packet.absentBytes > 0) return;
     const { bytes } = packet.source;
@@ -137,14 +154,15 @@ export class Connection {
 
   #checkOrder(packet: MqttPacket, type: number): void {
     if (type === PacketType.CONNECT) return;
-    if (this.#isFromStart && !this.#hasConnect && packet.isByClient) packet.marks |= marks.beforeConnect;
+    if (this.#isFromStart && !this.#hasConnect && !this.#hasLost && packet.isByClient)
+      packet.marks |= marks.beforeConnect;
     if (
       this.#hasConnect &&
       !this.#hasConnack &&
       !packet.isByClient &&
       type !== PacketType.CONNACK &&
       type !== PacketType.AUTH &&
-      packet.missingBefore === 0 &&
+      !this.#hasLost &&
       this.#connect !== undefined
     ) {
       packet.marks |= marks.beforeConnack;
@@ -166,9 +184,13 @@ export class Connection {
     packet.marks &= ~marks.inferredVersion;
     const flags = nameEnd + 1 < end ? bytes[nameEnd + 1]! : 0;
     let at = nameEnd + 4;
+    this.#clientAliasMaximum = -1;
+    this.#serverAliasMaximum = -1;
     if (this.#version === 5 && at < end) {
+      const first = at;
       const length = variableByteIntegerAt(bytes, at, end);
       at = length < 0 ? end : at + variableByteIntegerSize(bytes, at) + length;
+      this.#clientAliasMaximum = aliasMaximumIn(bytes, first, at, end);
     }
     const clientIdentifier = textAt(bytes, at, end);
     const isSwapped = !packet.isByClient;
@@ -213,6 +235,7 @@ export class Connection {
     if (this.#version === 5 && bodyStart + 2 < end) {
       const length = variableByteIntegerAt(bytes, bodyStart + 2, end);
       const at = bodyStart + 2 + variableByteIntegerSize(bytes, bodyStart + 2);
+      this.#serverAliasMaximum = aliasMaximumIn(bytes, bodyStart + 2, at + length, end);
       const value = length < 0 ? -1 : findProperty(bytes, at, Math.min(end, at + length), assignedClientIdentifier);
       if (value >= 0) {
         clientIdentifier = textAt(bytes, value, end);
@@ -263,6 +286,8 @@ export class Connection {
 
   #resolveAlias(packet: MqttPacket, topicStart: number, topicLength: number, alias: number): void {
     const aliases = packet.isByClient ? this.#clientAliases : this.#serverAliases;
+    const maximum = packet.isByClient ? this.#serverAliasMaximum : this.#clientAliasMaximum;
+    if (maximum >= 0 && alias > maximum) packet.marks |= marks.aliasTooLarge;
     if (topicLength > 0) {
       aliases.define(alias, packet.source.bytes, topicStart, topicStart + topicLength);
       return;
@@ -355,7 +380,7 @@ export class Connection {
 
   /** Whether what is not in the table was not sent: the connection was seen from its CONNECT, and nothing was forgotten. */
   #provesAbsence(table: HandshakeTable): boolean {
-    return this.#hasConnect && !table.isIncomplete;
+    return this.#hasConnect && !this.#hasLost && !table.isIncomplete;
   }
 
   #receiveRequest(packet: MqttPacket, type: number): void {
@@ -414,7 +439,9 @@ export class Connection {
 
   #answer(packet: MqttPacket, handshake: Handshake | undefined): void {
     if (handshake === undefined) {
-      if (this.#hasConnect && packet.packetType === PacketType.PINGRESP) packet.marks |= marks.unexpected;
+      if (this.#hasConnect && !this.#hasLost && packet.packetType === PacketType.PINGRESP) {
+        packet.marks |= marks.unexpected;
+      }
       return;
     }
     packet.answersFrame = handshake.frame;
@@ -459,6 +486,13 @@ export class Connection {
     packet.packetIdentifier = uint16At(packet.source.bytes, at);
     return true;
   }
+}
+
+/** Topic Alias Maximum among the properties whose length stands at `at`; 0 is what its absence means. */
+function aliasMaximumIn(bytes: Uint8Array, at: number, propertiesEnd: number, end: number): number {
+  if (propertiesEnd > end || propertiesEnd <= at) return -1;
+  const value = findProperty(bytes, at + variableByteIntegerSize(bytes, at), propertiesEnd, topicAliasMaximum);
+  return value < 0 ? 0 : uint16At(bytes, value);
 }
 
 function uint16At(bytes: Uint8Array, at: number): number {

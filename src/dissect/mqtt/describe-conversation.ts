@@ -93,6 +93,10 @@ function describeMarks(walk: PacketWalk): void {
     const rule311 = packet.isByClient ? 'MQTT311-3.14.4-2' : undefined;
     walk.fault(start, end, 'A packet after DISCONNECT', 'MQTT-3.14.4-1', rule311);
   }
+  if (packet.has(marks.aliasTooLarge)) {
+    const rule5 = packet.isByClient ? 'MQTT-3.3.2-9' : 'MQTT-3.3.2-11';
+    walk.fault(start, end, 'The Topic Alias is larger than the other end allows', rule5);
+  }
   if (packet.has(marks.wrongCount)) {
     const isSuback = packet.packetType === 9;
     const rule5 = isSuback ? 'MQTT-3.8.4-6' : 'MQTT-3.11.3-1';

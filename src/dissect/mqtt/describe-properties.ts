@@ -11,6 +11,7 @@ const contentType = 0x03;
 const topicAlias = 0x23;
 const maximumQos = 0x24;
 const subscriptionIdentifier = 0x0b;
+const sessionExpiryInterval = 0x11;
 const authenticationMethod = 0x15;
 const authenticationData = 0x16;
 
@@ -183,6 +184,8 @@ function describeContentType(walk: PacketWalk): void {
 function checkRange(walk: PacketWalk, fact: PropertyFact, value: number, size: number): void {
   if (!walk.checks || value < 0) return;
   const [minimum, maximum] = fact.row.wireType === 'flag' ? [0, 1] : (fact.row.range ?? [0, Number.MAX_SAFE_INTEGER]);
+  if (fact.row.identifier === topicAlias && value === 0)
+    walk.fault(walk.at - size, walk.at, 'Topic Alias is 0', 'MQTT-3.3.2-8');
   if (value >= minimum && value <= maximum) return;
   walk.fault(walk.at - size, walk.at, `${fact.row.name} is ${value}, allowed are ${minimum} to ${maximum}`);
 }
@@ -202,6 +205,10 @@ function checkPlace(
     (repeatable !== true || (scope === 'SUBSCRIBE' && identifier === subscriptionIdentifier))
   ) {
     walk.fault(begin, begin + 1, `${name} stands more than once in ${where}`);
+  } else if (scope === 'PUBLISH' && identifier === subscriptionIdentifier && walk.packet.isByClient) {
+    walk.fault(begin, begin + 1, 'A client sends no Subscription Identifier with a PUBLISH', 'MQTT-3.3.4-6');
+  } else if (scope === 'DISCONNECT' && identifier === sessionExpiryInterval && !walk.packet.isByClient) {
+    walk.fault(begin, begin + 1, 'A server sends no Session Expiry Interval with DISCONNECT', 'MQTT-3.14.2-2');
   }
 }
 

@@ -130,6 +130,7 @@ export class MqttStream implements StreamDissector {
   /** `missing` bytes were not captured: they may all belong to a packet whose end is known. */
   #bridge(direction: Direction, half: Half, missing: number, frame: Frame, layers: UpperLayer[]): void {
     half.hasBegun = true;
+    this.#connection.noteLoss();
     if (half.gathered !== undefined) this.#finish(direction, half, frame, layers);
     const within = Math.min(half.rest, missing);
     half.rest -= within;

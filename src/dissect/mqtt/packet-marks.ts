@@ -28,4 +28,6 @@ export const packetMarks = {
   beforeConnack: 0x1000,
   /** PUBREL without the PUBREC before it. */
   releasedEarly: 0x2000,
+  /** Its Topic Alias is larger than the other end allows. */
+  aliasTooLarge: 0x4000,
 } as const;

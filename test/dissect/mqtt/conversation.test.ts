@@ -182,6 +182,18 @@ describe('topic aliases', () => {
     expect(valuesOf(byClient, 'mqtt.topic')).toEqual(['a/b']);
   });
 
+  it('are as many as the other end allows', () => {
+    const feed = new Feed();
+    feed.client('1016 00044d51545405 02 003c 03 220002 0006 636c69656e74');
+    feed.server('2006 00 00 03 220001');
+    const rules = (packet: ReturnType<Feed['client']>) => violationsOf(packet).map(({ rule }) => rule);
+    expect(rules(feed.client('3009 0003 612f62 03 230001'))).toEqual([]);
+    expect(rules(feed.client('3009 0003 612f62 03 230002'))).toEqual(['MQTT-3.3.2-9']);
+    expect(rules(feed.server('3009 0003 612f62 03 230002'))).toEqual([]);
+    expect(rules(feed.server('3009 0003 612f62 03 230003'))).toEqual(['MQTT-3.3.2-11']);
+    expect(rules(feed.client('3009 0003 612f62 03 230000'))).toEqual(['MQTT-3.3.2-8']);
+  });
+
   it('end with the connection', () => {
     const conversations = new Conversations();
     const clock = { frames: 0 };
@@ -253,6 +265,12 @@ describe('the order of a connection', () => {
     expect(rulesOf(new Feed({}), 0, '3005 0003 612f62')).toEqual([]);
   });
 
+  it('proves nothing once bytes are missing', () => {
+    const feed = new Feed();
+    feed.send(0, '3005 0003 612f62', 100);
+    expect(feed.layers.flatMap(violationsOf)).toEqual([]);
+  });
+
   it('goes on with CONNACK, and has one of each', () => {
     const feed = new Feed();
     expect(rulesOf(feed, 0, connect[5])).toEqual([]);
@@ -270,9 +288,10 @@ describe('the order of a connection', () => {
 
   it('has packets of the client and packets of the server', () => {
     const feed = opened(4);
-    expect(violationsOf(feed.server('8208 0001 0003 612f62 01')).map(({ message }) => message)).toEqual([
-      'A server does not send this packet',
-    ]);
+    const messages = (hex: string) => violationsOf(feed.server(hex)).map(({ message }) => message);
+    expect(messages('8208 0001 0003 612f62 01')).toEqual(['A server does not send this packet']);
+    expect(messages('e000')).toEqual(['A server does not send this packet']);
+    expect(violationsOf(opened(5).server('e000'))).toEqual([]);
   });
 });
 

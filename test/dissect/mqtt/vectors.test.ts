@@ -149,6 +149,9 @@ function isAboutMeaning(message: string): boolean {
     message.startsWith('There is nothing that this packet answers') ||
     message.endsWith('has control characters') ||
     message === 'A second CONNACK' ||
+    message === 'Topic Alias is 0' ||
+    message === 'The Topic Alias is larger than the other end allows' ||
+    message === 'A client sends no Subscription Identifier with a PUBLISH' ||
     message === 'A wildcard stands where none may be' ||
     message === 'Topic Filter is empty' ||
     message.startsWith('This is no Shared Subscription') ||
