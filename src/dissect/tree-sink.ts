@@ -42,7 +42,7 @@ export class TreeSink implements FieldSink {
   }
 
   addString(field: FieldDescriptor, source: DataSource, start: number, end: number): void {
-    this.add(field, source, start, end, decodeText(source.bytes.subarray(start, end)));
+    this.add(field, source, start, end, decodeText(source.bytes, start, end));
   }
 
   addBytes(field: FieldDescriptor, source: DataSource, start: number, end: number): void {

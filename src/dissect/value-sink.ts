@@ -134,7 +134,7 @@ export class ValueSink implements GroupingSink, FieldValues {
   addString(field: FieldDescriptor, source: DataSource, start: number, end: number): void {
     const slot = this.#slots[field.index];
     this.#last = slot;
-    if (slot !== undefined) this.#keep(slot, source, start, end, decodeText(source.bytes.subarray(start, end)));
+    if (slot !== undefined) this.#keep(slot, source, start, end, decodeText(source.bytes, start, end));
   }
 
   addBytes(field: FieldDescriptor, source: DataSource, start: number, end: number): void {

@@ -52,7 +52,7 @@ export class HttpHead {
     for (let at = start; at < end; ) {
       let next = bytes.indexOf(0x0a, at);
       if (next < 0 || next >= end) next = end - 1;
-      lines.push({ start: at, end: next + 1, text: decodeText(bytes.subarray(at, next + 1)) });
+      lines.push({ start: at, end: next + 1, text: decodeText(bytes, at, next + 1) });
       at = next + 1;
     }
     this.lines = lines;
