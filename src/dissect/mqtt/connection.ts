@@ -4,13 +4,13 @@
  */
 import type { Flow } from '../../capture/flow.ts';
 import { PacketType } from '../../protocol/packet-types.ts';
-import { decodeText } from '../format-text.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import type { Conversations, SessionState } from './conversations.ts';
 import { SessionState as NewSession } from './conversations.ts';
 import { Handshake, type HandshakeTable, handshakeStates as states } from './handshake.ts';
 import type { MqttPacket } from './packet.ts';
 import { packetMarks as marks } from './packet-marks.ts';
+import { aliasMaximumIn, countFilters, skipProperties, textAt, uint16At } from './packet-parts.ts';
 import { findProperty, nextProperty, variableByteIntegerAt, variableByteIntegerSize } from './property-walk.ts';
 import { senderOf } from './senders.ts';
 import { TopicAliases } from './topic-aliases.ts';
@@ -24,7 +24,6 @@ const unansweredMax = 100;
 const topicAliasIdentifier = 0x23;
 const contentTypeIdentifier = 0x03;
 const assignedClientIdentifier = 0x12;
-const topicAliasMaximum = 0x22;
 
 export class Connection {
   readonly #conversations: Conversations;
@@ -219,7 +218,11 @@ export class Connection {
       this.#session = new NewSession();
       return;
     }
-    this.#session = this.#conversations.session(`${this.#serverKey} ${clientIdentifier}`, isNew);
+    this.#session = this.#conversations.session(this.#keyOf(clientIdentifier), isNew);
+  }
+
+  #keyOf(clientIdentifier: string): string {
+    return `${this.#serverKey} ${clientIdentifier}`;
   }
 
   #receiveConnack(packet: MqttPacket): void {
@@ -231,21 +234,22 @@ export class Connection {
     this.#connect = undefined;
     if (bodyStart + 2 > end) return;
     const isPresent = (bytes[bodyStart]! & 1) !== 0;
-    let { clientIdentifier } = this.#facts;
     if (this.#version === 5 && bodyStart + 2 < end) {
       const length = variableByteIntegerAt(bytes, bodyStart + 2, end);
       const at = bodyStart + 2 + variableByteIntegerSize(bytes, bodyStart + 2);
       this.#serverAliasMaximum = aliasMaximumIn(bytes, bodyStart + 2, at + length, end);
       const value = length < 0 ? -1 : findProperty(bytes, at, Math.min(end, at + length), assignedClientIdentifier);
       if (value >= 0) {
-        clientIdentifier = textAt(bytes, value, end);
+        const clientIdentifier = textAt(bytes, value, end);
         this.#facts = this.#factsOf(this.#facts.connection, this.#facts.connectFrame, clientIdentifier);
-        this.#joinSession(clientIdentifier, true);
+        this.#conversations.adopt(this.#keyOf(clientIdentifier), this.#session);
         return;
       }
     }
-    // No Session Present after all: nothing is under way any more. [MQTT-3.2.2-2]
-    if (!isPresent && bytes[bodyStart + 1] === 0) this.#joinSession(clientIdentifier, true);
+    // No Session Present after all: nothing of before is under way any more. [MQTT-3.2.2-2]
+    if (!isPresent && bytes[bodyStart + 1] === 0) {
+      this.#conversations.forgetOthers(this.#session, this.#facts.connection);
+    }
   }
 
   #receivePublish(packet: MqttPacket): void {
@@ -392,31 +396,21 @@ export class Connection {
       packet.relatedFrame = former.frame;
     }
     packet.qosState = states.requested;
-    const count = this.#countFilters(packet, type === PacketType.SUBSCRIBE);
+    const count =
+      packet.absentBytes > 0
+        ? -1
+        : countFilters(
+            packet.source.bytes,
+            packet.bodyStart + 2,
+            packet.end,
+            this.#version,
+            type === PacketType.SUBSCRIBE,
+          );
     const { connection } = this.#facts;
     this.#conversations.handshakes.add(
       table,
       new Handshake(packet.packetIdentifier, type, 0, connection, packet.frame, states.requested, count),
     );
-  }
-
-  #countFilters(packet: MqttPacket, hasOptions: boolean): number {
-    const { bytes } = packet.source;
-    let at = this.#skipProperties(packet, packet.bodyStart + 2);
-    if (at < 0 || packet.absentBytes > 0) return -1;
-    let count = 0;
-    while (at < packet.end) {
-      if (at + 2 > packet.end) return -1;
-      at += 2 + uint16At(bytes, at) + (hasOptions ? 1 : 0);
-      count++;
-    }
-    return at === packet.end ? count : -1;
-  }
-
-  #skipProperties(packet: MqttPacket, at: number): number {
-    if (this.#version !== 5) return at;
-    const length = variableByteIntegerAt(packet.source.bytes, at, packet.end);
-    return length < 0 ? -1 : at + variableByteIntegerSize(packet.source.bytes, at) + length;
   }
 
   #receiveAnswer(packet: MqttPacket, type: number): void {
@@ -430,7 +424,7 @@ export class Connection {
     this.#answer(packet, handshake);
     packet.qosState = states.answered;
     this.#conversations.handshakes.remove(handshake);
-    const at = this.#skipProperties(packet, packet.bodyStart + 2);
+    const at = skipProperties(packet.source.bytes, packet.bodyStart + 2, packet.end, this.#version);
     const hasCodes = type === PacketType.SUBACK || this.#version === 5;
     if (hasCodes && at >= 0 && packet.absentBytes === 0 && handshake.filterCount >= 0) {
       if (packet.end - at !== handshake.filterCount) packet.marks |= marks.wrongCount;
@@ -461,7 +455,7 @@ export class Connection {
     if (this.#connect === undefined && this.#pings.length === 0) return frames;
     const all = [...frames, ...this.#pings.map((ping) => ping.frame)];
     if (this.#connect !== undefined) all.push(this.#connect.frame);
-    return all.sort((a, b) => a - b).slice(0, unansweredMax);
+    return distinct(all);
   }
 
   #openOf(session: SessionState): readonly number[] {
@@ -474,7 +468,7 @@ export class Connection {
         if (this.#isOpen(handshake)) frames.push(handshake.frame);
       }
     }
-    return frames.sort((a, b) => a - b).slice(0, unansweredMax);
+    return distinct(frames);
   }
 
   #tableOf(isClients: boolean): HandshakeTable {
@@ -488,19 +482,7 @@ export class Connection {
   }
 }
 
-/** Topic Alias Maximum among the properties whose length stands at `at`; 0 is what its absence means. */
-function aliasMaximumIn(bytes: Uint8Array, at: number, propertiesEnd: number, end: number): number {
-  if (propertiesEnd > end || propertiesEnd <= at) return -1;
-  const value = findProperty(bytes, at + variableByteIntegerSize(bytes, at), propertiesEnd, topicAliasMaximum);
-  return value < 0 ? 0 : uint16At(bytes, value);
-}
-
-function uint16At(bytes: Uint8Array, at: number): number {
-  return bytes[at]! * 256 + bytes[at + 1]!;
-}
-
-/** A UTF-8 Encoded String, as much of it as there is. */
-function textAt(bytes: Uint8Array, at: number, end: number): string {
-  if (at + 2 > end) return '';
-  return decodeText(bytes.subarray(at + 2, Math.min(end, at + 2 + uint16At(bytes, at))));
+/** In order, each once, and not too many. */
+function distinct(frames: readonly number[]): readonly number[] {
+  return [...new Set(frames)].sort((a, b) => a - b).slice(0, unansweredMax);
 }

@@ -50,21 +50,35 @@ export class Conversations {
   /** The Session of a client with a server; `isNew` forgets what was there. */
   session(key: string, isNew: boolean): SessionState {
     const known = this.#sessions.get(key);
-    if (known !== undefined) this.#sessions.delete(key);
-    let session = known;
-    if (session === undefined || isNew) {
-      if (session !== undefined) this.#forget(session);
-      session = new SessionState();
+    const session = known === undefined || isNew ? new SessionState() : known;
+    this.adopt(key, session);
+    return session;
+  }
+
+  /** Makes this the Session of that client, instead of the one that was. */
+  adopt(key: string, session: SessionState): void {
+    const known = this.#sessions.get(key);
+    if (known !== undefined) {
+      this.#sessions.delete(key);
+      if (known !== session) this.#forget(known);
     }
     this.#sessions.set(key, session);
-    if (this.#sessions.size > this.#sessionsMax) {
-      for (const [oldest, state] of this.#sessions) {
-        this.#sessions.delete(oldest);
-        this.#forget(state);
-        break;
+    if (this.#sessions.size <= this.#sessionsMax) return;
+    for (const [oldest, state] of this.#sessions) {
+      this.#sessions.delete(oldest);
+      this.#forget(state);
+      break;
+    }
+  }
+
+  /** Ends what other connections have begun in a Session. */
+  forgetOthers(session: SessionState, connection: number): void {
+    for (const table of [session.byClient, session.byServer]) {
+      if (table.byIdentifier.size === 0) continue;
+      for (const handshake of [...table.byIdentifier.values()]) {
+        if (handshake.connection !== connection) this.handshakes.remove(handshake);
       }
     }
-    return session;
   }
 
   get sessionCount(): number {

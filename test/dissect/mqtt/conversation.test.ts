@@ -145,6 +145,17 @@ describe('requests and answers', () => {
     expect(violationsOf(feed.server('9004 0001 01 00'))).toEqual([]);
   });
 
+  it('may come before the CONNACK', () => {
+    for (const connack of ['20020000', '2009 00 00 06 12 0003 616263']) {
+      const feed = new Feed();
+      feed.client(connack.length > 8 ? '100d 00044d51545405 02 003c 00 0000' : connectAs('ada', '00'));
+      feed.client(connack.length > 8 ? '8209 0001 00 0003 612f62 01' : '8208 0001 0003 612f62 01');
+      feed.server(connack);
+      const suback = feed.server(connack.length > 8 ? '9004 0001 00 01' : '9003 0001 01');
+      expect(valuesOf(suback, 'mqtt.ack_to_frame')).toEqual([2]);
+    }
+  });
+
   it('of CONNECT and PINGREQ are CONNACK and PINGRESP', () => {
     const feed = new Feed();
     feed.client(connect[4]);
