@@ -1,4 +1,5 @@
 /** JSON to nodes, strictly, from its bytes: where each value is, and how it was written. [RFC 8259] */
+import { decodeUtf8 } from '../base/bytes.ts';
 
 import { NodeBudget, PayloadFault, PayloadNode } from './payload-node.ts';
 import { decodeLeniently } from './payload-text.ts';
@@ -58,7 +59,7 @@ class JsonBytes {
     if (first === openBracket) return this.array(name, depth);
     if (first === quote) {
       const text = this.string();
-      return new PayloadNode(name, start, this.position, JSON.parse(text), text);
+      return new PayloadNode(name, start, this.position, unquoted(text), text);
     }
     const word = this.word();
     const literal = literals.find(([text]) => text === word);
@@ -82,7 +83,7 @@ class JsonBytes {
       this.skipSpace();
       const member = this.value(memberName, depth + 1);
       members.push(member);
-      entries.push([JSON.parse(memberName), member.value]);
+      entries.push([unquoted(memberName), member.value]);
     });
     return new PayloadNode(name, start, this.position, Object.fromEntries(entries), '{', '}', members);
   }
@@ -120,7 +121,7 @@ class JsonBytes {
       if (byte === undefined) throw this.unexpected('a quotation mark');
       if (byte < 0x20) throw this.unexpected('an escape instead of a control character');
       this.position++;
-      if (byte === quote) return decodeLeniently(bytes, start, this.position);
+      if (byte === quote) return this.text(start);
       if (byte === backslash) this.escape();
     }
   }
@@ -138,12 +139,14 @@ class JsonBytes {
 
   /** What could be a number or a literal. */
   private word(): string {
-    const { bytes } = this;
-    let text = '';
-    for (let byte = bytes[this.position]; byte !== undefined && isWordByte(byte); byte = bytes[++this.position]) {
-      text += String.fromCharCode(byte);
-    }
-    return text;
+    const start = this.position;
+    while (isWordByte(this.bytes[this.position])) this.position++;
+    return this.text(start);
+  }
+
+  /** From there to here; quick for what is short and ASCII. */
+  private text(start: number): string {
+    return decodeUtf8(this.bytes, start, this.position) ?? decodeLeniently(this.bytes, start, this.position);
   }
 
   private skipSpace(): void {
@@ -162,6 +165,11 @@ class JsonBytes {
   }
 }
 
+/** What a string means, given as it is written. */
+function unquoted(text: string): string {
+  return text.includes('\\') ? JSON.parse(text) : text.slice(1, -1);
+}
+
 function byteName(byte: number): string {
   return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `0x${byte.toString(16).padStart(2, '0')}`;
 }
@@ -171,7 +179,8 @@ function isHexDigit(byte: number | undefined): boolean {
 }
 
 /** Letters, digits, and `+ - .` */
-function isWordByte(byte: number): boolean {
+function isWordByte(byte: number | undefined): boolean {
+  if (byte === undefined) return false;
   return (
     (byte >= 0x30 && byte <= 0x39) ||
     (byte >= 0x41 && byte <= 0x7a && byte !== openBracket && byte !== backslash && byte !== closeBracket) ||

@@ -71,14 +71,17 @@ function appendNode(before: string, node: PayloadNode, style: NodeStyle, charact
   return text + node.closing;
 }
 
-/** Why a payload is not what it was taken for. Thrown by the readers of the formats, and caught by `decodePayload`. */
-export class PayloadFault extends Error {
+/**
+ * Why a payload is not what it was taken for. Thrown by the readers of the formats, and caught by `decodePayload`. No Error: finding out what bytes
+ * are not should not cost a stack trace (10 µs on Node 20).
+ */
+export class PayloadFault {
+  readonly message: string;
   /** Where, in bytes from the beginning of the payload. */
   readonly offset: number;
 
   constructor(message: string, offset: number) {
-    super(message);
-    this.name = 'PayloadFault';
+    this.message = message;
     this.offset = offset;
   }
 }
