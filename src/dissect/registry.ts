@@ -17,6 +17,7 @@ import { shortFields } from './layers/trouble.ts';
 import { udpFields } from './layers/udp.ts';
 import { providerFields, vlanFields } from './layers/vlan.ts';
 import { webSocketFields } from './layers/web-socket-fields.ts';
+import { jsonFields, textLinesFields } from './mqtt/describe-media.ts';
 import { fields as mqttFields } from './mqtt/fields.ts';
 import { malformed as malformedFields } from './mqtt/malformed.ts';
 
@@ -40,6 +41,8 @@ const tables: readonly Readonly<Record<string, FieldDescriptor>>[] = [
   httpFields,
   webSocketFields,
   dataFields,
+  jsonFields,
+  textLinesFields,
   expert,
   malformedFields,
   shortFields,
