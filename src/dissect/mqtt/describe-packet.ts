@@ -4,6 +4,7 @@
  */
 import { PacketType } from '../../protocol/packet-types.ts';
 import type { Diagnostic } from '../diagnostic.ts';
+import { FieldGroup, wantsGroup } from '../field-group.ts';
 import type { FieldSink } from '../field-sink.ts';
 import { dataFields } from '../layers/data.ts';
 import { shortFields } from '../layers/trouble.ts';
@@ -35,6 +36,55 @@ const exception: Diagnostic = {
   rule: undefined,
 };
 
+/** Fields that are described together, or passed over. Diagnostics may be said of any. */
+const conversationFields = new FieldGroup([
+  fields.client,
+  fields.version,
+  fields.versionIsInferred,
+  fields.direction,
+  fields.connectFrame,
+  fields.qosState,
+  fields.answersFrame,
+  fields.answerTime,
+  fields.publishFrame,
+  fields.handshakeTime,
+  fields.repeated,
+  fields.repeatsFrame,
+  fields.identifierReused,
+  fields.identifierFrame,
+  fields.unanswered,
+  fields.missingBytes,
+  fields.payloadFormat,
+  fields.payloadText,
+  fields.incomplete,
+  fields.violation,
+]);
+const headerFields = new FieldGroup([
+  fields.headerFlags,
+  fields.packetType,
+  fields.headerReserved,
+  fields.dup,
+  fields.qos,
+  fields.retain,
+  fields.retainReserved,
+  fields.length,
+  fields.violation,
+]);
+const bodyFields = new FieldGroup([
+  ...Object.values(fields).filter(
+    (field) =>
+      field !== fields.self && !conversationFields.fields.includes(field) && !headerFields.fields.includes(field),
+  ),
+  fields.violation,
+  fields.payloadFormat,
+  fields.payloadText,
+  malformed.self,
+  shortFields.self,
+  ...Object.values(dataFields),
+  jsonFields.self,
+  textLinesFields.self,
+]);
+
 export function describePacket(packet: MqttPacket, sink: FieldSink): void {
   if (!isWanted(sink)) return;
   const { source, start, end } = packet;
@@ -44,12 +94,14 @@ export function describePacket(packet: MqttPacket, sink: FieldSink): void {
   if (packet.packetType !== PacketType.CONNECT && isOfUnknownVersion(walk)) {
     sink.addDiagnostic(fields.unknownVersion, source, start, start, unknownVersion);
   }
-  describeHeader(walk);
+  if (wantsGroup(sink, headerFields)) describeHeader(walk);
   if (packetSizeOf(source.bytes, start, end) > 0) {
-    describeBody(walk);
-    describeRest(walk);
+    if (wantsGroup(sink, bodyFields)) {
+      describeBody(walk);
+      describeRest(walk);
+    }
   } else describeLengthFault(walk);
-  describeConversation(walk);
+  if (wantsGroup(sink, conversationFields)) describeConversation(walk);
   sink.leave();
   if (walk.isCut) describeTrouble(walk);
   else describeMedia(walk);
