@@ -15,12 +15,14 @@ export interface CheckedOperand extends ValueShape {
   readonly constant: LiteralValue | undefined;
   /** Whether it was calculated: alone, it is a test for not being 0. */
   readonly isCalculated: boolean;
+  /** Whether it is a slice: what it is compared with becomes bytes, too. */
+  readonly isSlice: boolean;
 }
 
 export function constantOperand(shape: ValueShape, constant: LiteralValue): CheckedOperand {
   // A network compares as a value does; it never becomes one.
   const list = [constant as Exclude<LiteralValue, Network>];
-  return { ...shape, kind: kindOf(shape.type), read: () => list, constant, isCalculated: false };
+  return { ...shape, kind: kindOf(shape.type), read: () => list, constant, isCalculated: false, isSlice: false };
 }
 
 export function computedOperand(
@@ -29,5 +31,5 @@ export function computedOperand(
   read: ValueReader,
   isCalculated = false,
 ): CheckedOperand {
-  return { type, field, kind: kindOf(type), read, constant: undefined, isCalculated };
+  return { type, field, kind: kindOf(type), read, constant: undefined, isCalculated, isSlice: false };
 }

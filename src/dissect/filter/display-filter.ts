@@ -89,7 +89,8 @@ function compileTest({ operand }: Expression & { kind: 'test' }, checker: Operan
   if (operand.kind === 'call') {
     throw syntaxError('You cannot test whether a function is present; compare it with something.', operand);
   }
-  const { read, isCalculated } = checker.checkSubject(operand, undefined);
+  const { read, isCalculated, isSlice } = checker.checkSubject(operand, undefined);
+  if (isSlice) return (values) => read(values)?.some((value) => (value as Uint8Array).length > 0) ?? false;
   if (!isCalculated) return (values) => (read(values)?.length ?? 0) > 0;
   return (values) => read(values)?.some(isNonzero) ?? false;
 }

@@ -133,15 +133,14 @@ const sizes: Readonly<Record<string, number>> = {
   uint64: 8,
   int64: 8,
   double: 8,
-  boolean: 8,
 };
 const fourBytes = new Set(['uint32', 'int32', 'frame-number', 'float', 'ipv4']);
 
+/** Of times and booleans Wireshark knows no length. */
 function lengthOf(value: FieldValue, type: CheckedOperand['type']): number {
   if (typeof value === 'string') return /[^\0-\x7f]/.test(value) ? encoder.encode(value).length : value.length;
   if (value instanceof Uint8Array) return value.length;
-  if (value instanceof TimeValue) return 16;
-  if (value === undefined) return 0;
+  if (value === undefined || value instanceof TimeValue || type === 'boolean') return 0;
   return fourBytes.has(type) ? 4 : (sizes[type] ?? 1);
 }
 
@@ -180,10 +179,12 @@ function checkExtreme(
   if (isLiteral(first) && first.kind !== 'word') {
     throw syntaxError(`${call.name}() must begin with a field; values may follow.`, first);
   }
+  const slice = call.arguments.find((argument) => argument.kind === 'slice');
+  if (slice !== undefined) throw syntaxError(`Slices cannot be used as parameters for ${call.name}().`, slice);
   const checked: CheckedOperand[] = [check(first)];
   const shape = { type: checked[0]!.type, field: undefined };
-  if (checked[0]!.kind === 'none' || checked[0]!.kind === 'protocol') {
-    throw syntaxError(`Values of this kind have no order, so ${call.name}() cannot be asked for one.`, first);
+  if (checked[0]!.kind === 'none') {
+    throw syntaxError(`A label has no value, so ${call.name}() cannot be asked for one.`, first);
   }
   for (const argument of call.arguments.slice(1)) {
     const operand = check(argument, shape);
@@ -214,7 +215,7 @@ function checkAbsolute(call: Call, check: (operand: Operand) => CheckedOperand):
   const argument = call.arguments[0]!;
   const operand = check(argument);
   const kind = kindOf(operand.type);
-  const isNumber = (kind === 'integer' && operand.type !== 'boolean') || kind === 'float' || kind === 'relative-time';
+  const isNumber = kind === 'integer' || kind === 'float' || kind === 'relative-time';
   if (!isNumber) throw syntaxError(`Only numbers and durations can be used as parameter for ${call.name}().`, argument);
   return computedOperand(operand.type, undefined, mapValues(operand, absolute));
 }

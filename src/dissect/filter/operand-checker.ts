@@ -152,16 +152,10 @@ export class OperandChecker {
     }
     const { ranges } = operand;
     const { read } = whole;
-    return computedOperand('bytes', undefined, (values) => {
-      const list = read(values);
-      if (list === undefined) return undefined;
-      const slices: FieldValue[] = [];
-      for (const value of list) {
-        const slice = sliceBytes(toBytes(value), ranges);
-        if (slice !== undefined) slices.push(slice);
-      }
-      return slices;
-    });
+    const slices = computedOperand('bytes', undefined, (values) =>
+      read(values)?.map((value) => sliceBytes(toBytes(value), ranges)),
+    );
+    return { ...slices, isSlice: true };
   }
 
   #checkNegative(operand: Operand & { kind: 'negative' }, shape: ValueShape | undefined): CheckedOperand {
@@ -173,10 +167,12 @@ export class OperandChecker {
 
   #checkArithmetic(operand: Operand & { kind: 'arithmetic' }, shape: ValueShape | undefined): CheckedOperand {
     const { operator } = operand;
+    requireNumber(operand.left);
     const left = this.check(operand.left, shape);
     if (!canCalculate(operator, left.type)) {
       throw syntaxError(`"${operator}" cannot be applied to values of type ${typeName(left.type)}.`, operand.left);
     }
+    requireNumber(operand.right);
     const right = this.check(operand.right, left.field === undefined ? left : { type: left.type, field: undefined });
     if (!canCalculate(operator, right.type) || left.kind !== right.kind) {
       throw syntaxError(
@@ -185,6 +181,13 @@ export class OperandChecker {
       );
     }
     return calculate(operator, left, right);
+  }
+}
+
+/** Strings and characters are nothing to calculate with. */
+function requireNumber(operand: Operand): void {
+  if (operand.kind === 'string' || operand.kind === 'character') {
+    throw syntaxError(`${operand.source} is not a valid arithmetic operand.`, operand);
   }
 }
 
@@ -221,6 +224,13 @@ function readAll(readers: readonly ValueReader[]): ValueReader {
     }
     return all;
   };
+}
+
+/** What is compared with a slice: its bytes; undefined if it has none that could be compared. */
+export function bytesOperand(operand: CheckedOperand): CheckedOperand | undefined {
+  if (!canSlice(operand.kind)) return undefined;
+  const { read } = operand;
+  return computedOperand('bytes', undefined, (values) => read(values)?.map(toBytes));
 }
 
 const encoder = new TextEncoder();

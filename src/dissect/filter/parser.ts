@@ -5,7 +5,8 @@
  *     exclusive   = both { ("xor" | "^^") both }
  *     both        = negation { ("and" | "&&") negation }
  *     negation    = ("not" | "!") negation | "(" expression ")" | relation
- *     relation    = [ "any" | "all" ] sum { comparison sum } | … ("contains" | "matches") sum | … ["not"] "in" "{" element { "," element } "}"
+ *     relation    = [ "any" | "all" ] ( sum { comparison sum } | entity ("contains" | "matches") entity
+ *                 | entity [ "not" ] "in" "{" element { "," element } "}" ), element = [ "-" ] entity [ ".." [ "-" ] entity ]
  *     sum         = bits, from loosest to tightest: &, then + and -, then *, / and %
  *     signed      = [ "-" | "+" ] entity | "{" sum "}"
  *     entity      = ( word | string | character | word "(" sums ")" ) [ "#" layers ] { slice }
@@ -105,8 +106,9 @@ class Parser {
     const left = this.#parseArithmetic(0);
     const search = this.#is('contains') ? 'contains' : this.#is('matches') ? 'matches' : undefined;
     if (search !== undefined) {
+      if (!this.#isEntity(left)) this.#fail('"and", "or" or the end of the filter: a calculation cannot be searched');
       const sign = this.#advance().source;
-      const right = this.#parseArithmetic(0);
+      const right = this.#parseEntity();
       return { kind: 'search', quantifier, operator: search, sign, left, right, start, end: right.end };
     }
     const isNegated = this.#is('not');
@@ -144,7 +146,7 @@ class Parser {
   }
 
   #parseMembership(start: number, quantifier: Quantifier | undefined, left: Operand, isNegated: boolean): Expression {
-    if (!isEntity(left) || this.#lexer.text[left.start] === '{') {
+    if (!this.#isEntity(left)) {
       throw syntaxError('Only a field may be tested for membership in a set, not a calculation.', left);
     }
     this.#advance();
@@ -163,6 +165,12 @@ class Parser {
     if (!this.#is('}')) this.#fail('",", ".." or "}"');
     const { end } = this.#advance();
     return { kind: 'membership', quantifier, isNegated, left, elements, start, end };
+  }
+
+  /** What may stand before `in` and `contains`: no sum, no sign, no braces. */
+  #isEntity(operand: Operand): boolean {
+    const isCalculated = operand.kind === 'arithmetic' || operand.kind === 'negative';
+    return !isCalculated && this.#lexer.text[operand.start] !== '{';
   }
 
   #parseElement(): Operand {
@@ -269,9 +277,4 @@ class Parser {
     if (token.kind === 'end') throw syntaxError(`Unexpected end of filter expression; expected ${expected}.`, token);
     throw syntaxError(`"${token.source}" was unexpected in this context; expected ${expected}.`, token);
   }
-}
-
-/** What may stand before `in`: no sum, no sign. */
-function isEntity(operand: Operand): boolean {
-  return operand.kind !== 'arithmetic' && operand.kind !== 'negative';
 }

@@ -1,4 +1,5 @@
 /** What stands in brackets: `[0:2]`, `[1-3]`, `[:4]`, `[2:]`, `[-4:]`, and lists of them, for slices and layers. */
+import { emptyBytes } from '../../base/bytes.ts';
 import { type Span, syntaxError } from './point-at.ts';
 
 export interface IndexRange {
@@ -89,14 +90,13 @@ export function formatRanges(ranges: readonly IndexRange[]): string {
     .join(',');
 }
 
-/** The bytes that the ranges take, one after the other; undefined if one of them is not wholly inside. */
-export function sliceBytes(bytes: Uint8Array, ranges: readonly IndexRange[]): Uint8Array | undefined {
+/** The bytes that the ranges take, one after the other; ranges that are not wholly inside take none. */
+export function sliceBytes(bytes: Uint8Array, ranges: readonly IndexRange[]): Uint8Array {
   if (ranges.length === 1) return sliceOne(bytes, ranges[0]!);
   const parts: Uint8Array[] = [];
   let length = 0;
   for (const range of ranges) {
     const part = sliceOne(bytes, range);
-    if (part === undefined) return undefined;
     parts.push(part);
     length += part.length;
   }
@@ -109,12 +109,12 @@ export function sliceBytes(bytes: Uint8Array, ranges: readonly IndexRange[]): Ui
   return whole;
 }
 
-function sliceOne(bytes: Uint8Array, { start, count, last }: IndexRange): Uint8Array | undefined {
+function sliceOne(bytes: Uint8Array, { start, count, last }: IndexRange): Uint8Array {
   const first = start < 0 ? bytes.length + start : start;
   let end: number;
   if (last !== undefined) end = (last < 0 ? bytes.length + last : last) + 1;
   else end = count === Number.POSITIVE_INFINITY ? bytes.length : first + count!;
-  if (first < 0 || first >= bytes.length || end > bytes.length) return undefined;
+  if (first < 0 || first >= bytes.length || end > bytes.length) return emptyBytes;
   return bytes.subarray(first, end);
 }
 

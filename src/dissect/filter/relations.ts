@@ -5,7 +5,7 @@ import { compareValues, containsBytes, holds, testAgainst, type ValueTest } from
 import type { ComparisonOperator, Expression, Operand, Quantifier } from './expression.ts';
 import type { FieldValues } from './field-values.ts';
 import { isPattern, resolvePart } from './literals.ts';
-import { type OperandChecker, toBytes } from './operand-checker.ts';
+import { bytesOperand, type OperandChecker, toBytes } from './operand-checker.ts';
 import { syntaxError } from './point-at.ts';
 import { compilePattern } from './regular-expression.ts';
 import { canSearch, typeName } from './value-kind.ts';
@@ -32,12 +32,32 @@ function quantify(operator: ComparisonOperator, quantifier: Quantifier | undefin
 }
 
 export function compileComparison(relation: Relation<'comparison'>, checker: OperandChecker): FrameTest {
-  const left = checkComparable(relation.left, relation.sign, checker);
-  const right = checker.check(relation.right, left);
-  if (left.kind !== right.kind) refusePair(left, right, relation.right);
+  const [left, right] = checkPair(relation, checker);
   const [operator, quantifier] = quantify(relation.operator, relation.quantifier);
   if (right.constant !== undefined) return testValues(left.read, testAgainst(operator, right.constant), quantifier);
   return testPairs(left.read, right.read, (ours, theirs) => holds(operator, ours, theirs), quantifier);
+}
+
+/** Both sides of a relation, of one kind. */
+function checkPair(
+  relation: Relation<'comparison' | 'search'>,
+  checker: OperandChecker,
+): readonly [left: CheckedOperand, right: CheckedOperand] {
+  const left = checkComparable(relation.left, relation.sign, checker);
+  const right = checker.check(relation.right, left);
+  if (left.kind !== right.kind && (left.isSlice || right.isSlice)) {
+    const ours = bytesOperand(left);
+    const theirs = bytesOperand(right);
+    if (ours !== undefined && theirs !== undefined) return [ours, theirs];
+  }
+  requireSameKind(left, right, relation.right);
+  return [left, right];
+}
+
+/** Integers are compared with booleans, but not booleans with integers, as Wireshark has it. */
+function requireSameKind(left: CheckedOperand, right: CheckedOperand, operand: Operand): void {
+  if (left.kind !== right.kind || (left.type === 'boolean' && right.type !== 'boolean'))
+    refusePair(left, right, operand);
 }
 
 /** The left side, which must have values. */
@@ -106,9 +126,8 @@ export function compileSearch(relation: Relation<'search'>, checker: OperandChec
   if (checker.isLiteral(relation.right)) {
     return testValues(left.read, containsTest(resolvePart(relation.right, left)), quantifier);
   }
-  const right = checker.check(relation.right, left);
-  if (left.kind !== right.kind) refusePair(left, right, relation.right);
-  return testPairs(left.read, right.read, contains, quantifier);
+  const [whole, part] = checkPair(relation, checker);
+  return testPairs(whole.read, part.read, contains, quantifier);
 }
 
 function containsTest(part: unknown): ValueTest {
@@ -155,7 +174,7 @@ export function compileMembership(relation: Relation<'membership'>, checker: Ope
   const left = checkComparable(subject, 'in', checker);
   const bound = (operand: Operand) => {
     const checked = checker.check(operand, left);
-    if (checked.kind !== left.kind) refusePair(left, checked, operand);
+    requireSameKind(left, checked, operand);
     return checked;
   };
   const elements = relation.elements.map(({ low, high }) => ({

@@ -136,6 +136,9 @@ const places: ReadonlyArray<readonly [filter: string, place: string, message: Re
   ],
   ['len(mqtt.topic)', '^~~~~~~~~~~~~~~', /^You cannot test whether a function is present/],
   ['mqtt.topic + "a" == "b"', '^~~~~~~~~~', '"+" cannot be applied to values of type Character string.'],
+  ['mqtt.len + "a" == 1', '           ^~~', '"a" is not a valid arithmetic operand.'],
+  ['mqtt.retain == mqtt.len', '               ^~~~~~~~', /not of compatible types/],
+  ['{mqtt.msg} contains 61', '           ^~~~~~~~', /a calculation cannot be searched/],
   ['frame.time_relative * 2 > 1', '^~~~~~~~~~~~~~~~~~~', '"*" cannot be applied to values of type Time offset.'],
   ['-mqtt.topic == "a"', ' ^~~~~~~~~~', '"-" cannot be applied to values of type Character string.'],
   // biome-ignore lint/suspicious/noTemplateCurlyInString: Wireshark writes macros so.
