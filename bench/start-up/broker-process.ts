@@ -7,10 +7,15 @@ import { join } from 'node:path';
 const startTimeoutMs = 120_000;
 const pollMs = 5;
 
+/** Of the times in /proc. */
+const ticksPerSecond = 100;
+
 export interface Memory {
   /** MiB that are resident now, and that were at most. */
   readonly residentMebibytes: number;
   readonly peakMebibytes: number;
+  /** MiB of what is resident now that are pages of files, most of them of the data file: the system takes them back when it likes. */
+  readonly fileMebibytes: number;
 }
 
 export class BrokerProcess {
@@ -81,7 +86,22 @@ export class BrokerProcess {
       return undefined;
     }
     const mebibytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
-    return { residentMebibytes: mebibytes('VmRSS'), peakMebibytes: mebibytes('VmHWM') };
+    return {
+      residentMebibytes: mebibytes('VmRSS'),
+      peakMebibytes: mebibytes('VmHWM'),
+      fileMebibytes: mebibytes('RssFile'),
+    };
+  }
+
+  /** Seconds of processor time, all threads together; undefined where there is no /proc. */
+  get cpuSeconds(): number | undefined {
+    try {
+      const [, rest = ''] = readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1').split(') ');
+      const fields = rest.split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Asks it to end, and resolves with the milliseconds that took. */

@@ -20,13 +20,11 @@ memory. Then some of the clients come back and must get what was queued for them
   --payload BYTES      of each message, 32 or more (default 64)
   --starts COUNT       starts that are measured (default 3)
   --clients COUNT      clients that come back (default 200)
+  --settle SECONDS     after the start, before memory is read again (default 6)
   --directory DIR      keeps the data there, and uses it again if it was made alike
   --limit SECONDS      exit status 1 if the slowest start takes longer (default 10)
   --help
 `;
-
-/** What is waited for before memory is read again: the garbage of the start is collected when there is time. */
-const settleMs = 6000;
 
 export async function main(args: readonly string[], repositoryDirectory: string): Promise<number> {
   const options = readOptions(args);
@@ -34,7 +32,7 @@ export async function main(args: readonly string[], repositoryDirectory: string)
     process.stdout.write(usage);
     return 0;
   }
-  const { size, starts, clients, directory, limitSeconds } = options;
+  const { size, starts, clients, settleSeconds, directory, limitSeconds } = options;
   const isKept = directory !== undefined;
   const place = isKept ? resolve(directory) : mkdtempSync(join(tmpdir(), 'clearwing-start-up-'));
   if (!isKept) process.once('exit', () => rmSync(place, { recursive: true, force: true }));
@@ -53,10 +51,12 @@ export async function main(args: readonly string[], repositoryDirectory: string)
     const { broker, listeningMs } = await BrokerProcess.start(repositoryDirectory, place);
     try {
       slowest = Math.max(slowest, listeningMs);
-      say(`start ${number}: listening after ${(listeningMs / 1000).toFixed(2)} s, ${textOf(broker.memory)}`);
+      const cpu = broker.cpuSeconds;
+      const cpuText = cpu === undefined ? '' : ` (${cpu.toFixed(2)} s of processor time)`;
+      say(`start ${number}: listening after ${(listeningMs / 1000).toFixed(2)} s${cpuText}, ${textOf(broker.memory)}`);
       for (const line of broker.output.match(/^.*[Rr]estored.*$/gm) ?? []) say(`  ${line}`);
-      await new Promise((done) => setTimeout(done, settleMs));
-      say(`  ${settleMs / 1000} s later: ${textOf(broker.memory)}`);
+      await new Promise((done) => setTimeout(done, settleSeconds * 1000));
+      say(`  ${settleSeconds} s later: ${textOf(broker.memory)}`);
       if (number === starts && clients > 0) await comeBack(broker, size, clients);
       say(`  stopped in ${((await broker.stop()) / 1000).toFixed(2)} s`);
     } finally {
@@ -114,6 +114,7 @@ interface Options {
   readonly size: DataSize;
   readonly starts: number;
   readonly clients: number;
+  readonly settleSeconds: number;
   readonly directory: string | undefined;
   readonly limitSeconds: number;
 }
@@ -130,6 +131,7 @@ function readOptions(args: readonly string[]): Options | undefined {
       payload: text,
       starts: text,
       clients: text,
+      settle: text,
       directory: text,
       limit: text,
       help: { type: 'boolean', short: 'h' },
@@ -152,6 +154,7 @@ function readOptions(args: readonly string[]): Options | undefined {
     },
     starts: number('starts', 3, 1, 100),
     clients: number('clients', 200, 0, 100_000),
+    settleSeconds: number('settle', 6, 0, 3600),
     directory: values.directory,
     limitSeconds: number('limit', 10, 1, 3600),
   };
@@ -159,7 +162,9 @@ function readOptions(args: readonly string[]): Options | undefined {
 
 function textOf(memory: Memory | undefined): string {
   if (memory === undefined) return 'memory unknown';
-  return `${memory.residentMebibytes.toFixed(0)} MiB resident, ${memory.peakMebibytes.toFixed(0)} at most`;
+  const { residentMebibytes, fileMebibytes, peakMebibytes } = memory;
+  const [resident, files, peak] = [residentMebibytes, fileMebibytes, peakMebibytes].map((value) => value.toFixed(0));
+  return `${resident} MiB resident (${files} of them pages of files), ${peak} at most`;
 }
 
 function say(line: string): void {

@@ -48,6 +48,8 @@ export type RetainedNode = Branch | RetainedRecord;
 
 export class RetainedTree {
   readonly root = new Branch('');
+  /** Where the last record was put, by the part of its topic before the last level: a start brings neighbours one after the other. */
+  #lastParent: { readonly path: string; readonly branch: Branch } | undefined = undefined;
 
   find(topicName: string): RetainedRecord | undefined {
     let branch = this.root;
@@ -63,13 +65,7 @@ export class RetainedTree {
 
   /** Adds a record. False, and nothing happens, if its topic has one. */
   insert(record: RetainedRecord): boolean {
-    const { topicName } = record;
-    let branch = this.root;
-    let start = 0;
-    for (let end = topicName.indexOf('/'); end >= 0; end = topicName.indexOf('/', start)) {
-      branch = branchBelow(branch, topicName.slice(start, end));
-      start = end + 1;
-    }
+    const branch = this.#parentOf(record.topicName);
     const child = findChild(branch, record.level);
     if (child === undefined) {
       addChild<RetainedNode>(branch, record);
@@ -80,9 +76,25 @@ export class RetainedTree {
     return true;
   }
 
+  /** The branch that a topic hangs on, made if it is missing. */
+  #parentOf(topicName: string): Branch {
+    const pathEnd = topicName.lastIndexOf('/') + 1;
+    const last = this.#lastParent;
+    if (last !== undefined && last.path.length === pathEnd && topicName.startsWith(last.path)) return last.branch;
+    let branch = this.root;
+    for (let start = 0; start < pathEnd; ) {
+      const end = topicName.indexOf('/', start);
+      branch = branchBelow(branch, topicName.slice(start, end));
+      start = end + 1;
+    }
+    this.#lastParent = { path: topicName.slice(0, pathEnd), branch };
+    return branch;
+  }
+
   /** Takes a record out, and the branches that led to nothing else. */
   remove(record: RetainedRecord): void {
     const { topicName } = record;
+    this.#lastParent = undefined;
     const path = [this.root];
     let branch = this.root;
     let start = 0;
