@@ -50,6 +50,8 @@ export interface LmdbStoreOptions {
   readonly residentDeliveriesMax?: number;
 }
 
+/** Deliveries of absent Sessions in memory, about; some 40 MB. */
+const residentDeliveriesDefault = 65_536;
 /** Staged bytes from which on whoever stages more is asked to wait. */
 const behindBytes = 64 * 1024 * 1024;
 /** Messages whose payload stays in memory for now, however small they are. */
@@ -82,7 +84,7 @@ export class LmdbStore implements Store {
   #isClosing = false;
 
   constructor(options: LmdbStoreOptions, { lock, environment, file }: OpenedDirectory) {
-    const { directory, durability = 'strict', clock, residentDeliveriesMax = 65_536 } = options;
+    const { directory, durability = 'strict', clock, residentDeliveriesMax = residentDeliveriesDefault } = options;
     this.#options = options;
     this.residentDeliveriesMax = residentDeliveriesMax;
     this.#lock = lock;
