@@ -11,6 +11,7 @@
 import { AgeList } from './age-list.ts';
 import type { Direction, Endpoint } from './flow.ts';
 import type { FrameHeaders } from './frame-headers.ts';
+import { SentBudget } from './segment-history.ts';
 import { sequenceDistance } from './sequence.ts';
 import { HeldBudget } from './stream-assembler.ts';
 import { tcpFlags } from './tcp-flags.ts';
@@ -43,7 +44,8 @@ export class FlowTable {
   readonly #closedMax: number;
   readonly #open = new AgeList<TcpFlow>();
   readonly #closed = new AgeList<TcpFlow>();
-  readonly #budget = new HeldBudget();
+  readonly #sent = new SentBudget();
+  readonly #held = new HeldBudget();
   /** Added to every hash, so that nobody can make a capture whose connections all share a bucket. */
   readonly #seed = (Math.random() * 0x1_0000_0000) | 0;
   #buckets: (TcpFlow | undefined)[] = new Array(bucketsMin).fill(undefined);
@@ -152,7 +154,7 @@ export class FlowTable {
       port: headers.destinationPort,
     };
     const [client, server] = this.direction === 0 ? [sender, receiver] : [receiver, sender];
-    const flow = new TcpFlow(this.#count++, this.#hashOf(headers), headers, client, server, this.#budget);
+    const flow = new TcpFlow(this.#count++, this.#hashOf(headers), headers, client, server, this.#sent, this.#held);
     if (this.size >= this.#buckets.length) this.#grow();
     this.#insert(flow);
     this.#open.add(flow);

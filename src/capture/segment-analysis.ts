@@ -7,7 +7,7 @@
 import { type Direction, type SegmentAnalysis, segmentMarks } from './flow.ts';
 import type { Frame } from './frame.ts';
 import type { FrameHeaders } from './frame-headers.ts';
-import { type SegmentHistory, unacknowledgedMax, windowScaleUnknown, windowScaleUnused } from './segment-history.ts';
+import { type SegmentHistory, windowScaleUnknown, windowScaleUnused } from './segment-history.ts';
 import { SegmentRecord } from './segment-record.ts';
 import { sequenceAfter, sequenceDistance } from './sequence.ts';
 import { tcpFlags } from './tcp-flags.ts';
@@ -261,8 +261,7 @@ function setTimeOut(record: SegmentRecord, own: SegmentHistory, frame: Frame, si
 function advance(own: SegmentHistory, headers: FrameHeaders, sequence: number, length: number, marks: number): void {
   const frame = headers.frame;
   const next = sequenceAfter(sequence, length);
-  if (length > 0 && own.sentCount < unacknowledgedMax)
-    own.addSent(sequence, next, frame.number, frame.seconds, frame.nanoseconds);
+  if (length > 0) own.addSent(sequence, next, frame.number, frame.seconds, frame.nanoseconds);
   if ((marks & segmentMarks.zeroWindowProbe) !== 0) return;
   if (!own.hasNext || sequenceDistance(own.next, next) > 0) {
     own.hasNext = true;

@@ -4,6 +4,14 @@ import { sequenceDistance } from './sequence.ts';
 /** Segments of one direction that may wait for their acknowledgement; beyond that none is added. As many as Wireshark keeps. */
 export const unacknowledgedMax = 10_000;
 
+/** The same for all directions of all connections together. */
+export const unacknowledgedTotalMax = 500_000;
+
+/** What all directions remember together. */
+export class SentBudget {
+  segments = 0;
+}
+
 /** Says that no window scale was seen, and that none is in use. */
 export const windowScaleUnknown = -1;
 export const windowScaleUnused = -2;
@@ -18,6 +26,8 @@ export class SentSegment {
 }
 
 export class SegmentHistory {
+  readonly #budget: SentBudget;
+
   hasBase = false;
   /** Sequence number on the wire that counts as 0. */
   base = 0;
@@ -66,11 +76,18 @@ export class SegmentHistory {
   /** Ranges that this direction's last segment acknowledged selectively: pairs of start and end, in numbers of the other direction. */
   selective: number[] | undefined = undefined;
 
+  constructor(budget: SentBudget) {
+    this.#budget = budget;
+  }
+
+  /** Remembers a segment, if there is room. */
   addSent(start: number, end: number, frame: number, seconds: number, nanoseconds: number): void {
     let segment = this.sent[this.sentCount];
     if (segment === undefined) {
+      if (this.sentCount >= unacknowledgedMax || this.#budget.segments >= unacknowledgedTotalMax) return;
       segment = new SentSegment();
       this.sent.push(segment);
+      this.#budget.segments++;
     }
     segment.start = start;
     segment.end = end;
@@ -110,10 +127,10 @@ export class SegmentHistory {
     return found;
   }
 
-  /** Gives back memory that only an open connection needs. */
+  /** Forgets what was sent, for a connection that is forgotten itself. */
   release(): void {
+    this.#budget.segments -= this.sent.length;
     this.sent.length = 0;
     this.sentCount = 0;
-    this.selective = undefined;
   }
 }

@@ -2,7 +2,7 @@
 import type { Aged } from './age-list.ts';
 import type { Direction, Endpoint, Flow } from './flow.ts';
 import type { FrameHeaders } from './frame-headers.ts';
-import { SegmentHistory } from './segment-history.ts';
+import { SegmentHistory, type SentBudget } from './segment-history.ts';
 import { type HeldBudget, StreamAssembler } from './stream-assembler.ts';
 
 export class TcpFlow implements Flow, Aged {
@@ -34,8 +34,8 @@ export class TcpFlow implements Flow, Aged {
   /** Direction of the first FIN; -1 if there was none. */
   closingDirection: Direction | -1 = -1;
 
-  readonly clientHistory = new SegmentHistory();
-  readonly serverHistory = new SegmentHistory();
+  readonly clientHistory: SegmentHistory;
+  readonly serverHistory: SegmentHistory;
   readonly clientStream: StreamAssembler;
   readonly serverStream: StreamAssembler;
 
@@ -45,7 +45,8 @@ export class TcpFlow implements Flow, Aged {
     headers: FrameHeaders,
     client: Endpoint,
     server: Endpoint,
-    budget: HeldBudget,
+    sent: SentBudget,
+    held: HeldBudget,
   ) {
     this.index = index;
     this.hash = hash;
@@ -55,12 +56,16 @@ export class TcpFlow implements Flow, Aged {
     this.nanoseconds = headers.frame.nanoseconds;
     this.lastSeconds = this.seconds;
     this.lastNanoseconds = this.nanoseconds;
-    this.clientStream = new StreamAssembler(budget);
-    this.serverStream = new StreamAssembler(budget);
+    this.clientHistory = new SegmentHistory(sent);
+    this.serverHistory = new SegmentHistory(sent);
+    this.clientStream = new StreamAssembler(held);
+    this.serverStream = new StreamAssembler(held);
   }
 
   /** Gives back what it holds of limits shared with others. */
   release(): void {
+    this.clientHistory.release();
+    this.serverHistory.release();
     this.clientStream.release();
     this.serverStream.release();
     this.application = undefined;

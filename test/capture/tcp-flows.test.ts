@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeHeaders } from '../../src/capture/decode-headers.ts';
 import { FragmentTable } from '../../src/capture/fragments.ts';
@@ -188,6 +189,33 @@ describe('TcpFlows', () => {
     const streams = await streamsOf('lab-byte-by-byte.pcap');
     expect(streams.get('0>')!.slice(4, 8)).toBe('MQTT');
     for (const text of streams.values()) expect(text).not.toMatch(/^-\d+ /);
+  });
+
+  it('never throws, whatever the segments', () => {
+    const near = fc.oneof(fc.nat(300), fc.integer({ min: -300, max: -1 }), fc.integer()).map((value) => value >>> 0);
+    const segment = fc.record({
+      from: fc.constantFrom(1, 2),
+      sourcePort: fc.constantFrom(1883, 40_000),
+      destinationPort: fc.constantFrom(1883, 40_000),
+      sequence: near,
+      acknowledgement: near,
+      flags: fc.nat(63),
+      window: fc.constantFrom(0, 1, 500),
+      options: fc.array(fc.nat(255), { maxLength: 24 }),
+      payload: fc.uint8Array({ maxLength: 30 }),
+    });
+    fc.assert(
+      fc.property(fc.array(segment, { maxLength: 60 }), (segments) => {
+        const feed = new Feed({ openFlowsMax: 3, closedFlowsMax: 2 });
+        for (const fields of segments) {
+          const { analysis } = feed.client({ ...fields, to: 3 - fields.from });
+          expect(analysis.bytesInFlight).toBeGreaterThanOrEqual(0);
+          expect(analysis.windowSize).toBeGreaterThanOrEqual(0);
+        }
+        expect(feed.flows.size).toBeLessThanOrEqual(5);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('says nothing of frames that are no TCP', () => {
