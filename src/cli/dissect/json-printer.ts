@@ -111,7 +111,8 @@ export class JsonPrinter implements FramePrinter {
       const { field, children } = node;
       if (showsRaw && field.name !== '') entries.push([`${name}_raw`, raw(node)]);
       const opens = this.#choice.opens(name, isInsideChosen);
-      if (isTop && !opens) {
+      // A layer without fields says no more by its line than that it is there.
+      if (isTop && !opens && name !== 'raw') {
         entries.push([name, filtered(name)]);
         continue;
       }

@@ -51,7 +51,7 @@ export function tabbedRow(columns: SummaryColumns): string {
 }
 
 function timeColumn(
-  { frame, sinceFirstNs, sincePreviousNs }: DissectedFrame,
+  { frame, first, sinceFirstNs, sincePreviousNs }: DissectedFrame,
   form: TimeForm,
   previousShown: DissectedFrame | undefined,
 ): string {
@@ -59,7 +59,7 @@ function timeColumn(
   const digits = frame.interface.timeDigits ?? microsecondDigits;
   switch (form) {
     case 'r':
-      return duration(sinceFirstNs, digits);
+      return difference(frame.seconds - first.seconds, frame.nanoseconds - first.nanoseconds, digits);
     case 'd':
       return duration(sincePreviousNs, digits);
     case 'dd':
@@ -71,11 +71,22 @@ function timeColumn(
   }
 }
 
-/** Seconds of a difference in nanoseconds, cut to so many digits. */
+/** Seconds of a duration in nanoseconds, cut to so many digits. */
 function duration(nanoseconds: number, digits: number): string {
-  const size = Math.abs(nanoseconds);
-  const seconds = Math.floor(size / 1e9);
-  return `${nanoseconds < 0 ? '-' : ''}${seconds}${fraction(size - seconds * 1e9, digits)}`;
+  const seconds = Math.floor(nanoseconds / 1e9);
+  return difference(seconds, nanoseconds - seconds * 1e9, digits);
+}
+
+/** The same of whole seconds and nanoseconds, each of any sign: exact however long it is. */
+function difference(seconds: number, nanoseconds: number, digits: number): string {
+  const isNegative = seconds < 0 || (seconds === 0 && nanoseconds < 0);
+  let whole = isNegative ? -seconds : seconds;
+  let rest = isNegative ? -nanoseconds : nanoseconds;
+  if (rest < 0) {
+    whole--;
+    rest += 1e9;
+  }
+  return `${isNegative ? '-' : ''}${whole}${fraction(rest, digits)}`;
 }
 
 function fraction(nanoseconds: number, digits: number): string {
