@@ -23,6 +23,7 @@ import { FrameDissection, nanosecondsSince } from './frame-dissection.ts';
 import { type ConversationOptions, Conversations } from './mqtt/conversations.ts';
 import type { UpperLayer } from './stream-dissector.ts';
 import type { TlsDecryption } from './tls-decryption.ts';
+import { UdpStreams } from './udp-streams.ts';
 
 export interface DissectorOptions {
   /** What ports carry, whatever it looks like; the last rule that fits counts. `parseDecodeAs` reads them. Default none. */
@@ -48,6 +49,7 @@ export class Dissector {
   readonly #fragments = new FragmentTable();
   readonly #flows: TcpFlows;
   readonly #conversations: Conversations;
+  readonly #udp = new UdpStreams();
   /** Layers of the frame in hand; taken away if there are any. */
   #layers: UpperLayer[] = [];
   #first: TimeValue | undefined = undefined;
@@ -75,6 +77,7 @@ export class Dissector {
     );
     this.#previous = frame;
     if (result !== undefined) this.#rise(dissection, result);
+    else if (headers.udpOffset >= 0) dissection.udp = this.#udp.next(headers);
     return dissection;
   }
 

@@ -24,6 +24,7 @@ import { describeUdp } from './layers/udp.ts';
 import { describeVlanTags, isProviderTag } from './layers/vlan.ts';
 import { webSocketFields } from './layers/web-socket-fields.ts';
 import type { UpperLayer } from './stream-dissector.ts';
+import type { UdpPlace } from './udp-streams.ts';
 
 /** What a frame without layers above TCP has. */
 export const noLayers: readonly UpperLayer[] = [];
@@ -39,6 +40,8 @@ export class FrameDissection implements DissectedFrame {
   readonly sincePreviousNs: number;
   /** Nanoseconds since the frame that was displayed before. */
   readonly sinceDisplayedNs: number;
+  /** undefined if it is no UDP datagram. */
+  udp: UdpPlace | undefined = undefined;
   /** Whether the connection is dissected by a layer above TCP. */
   hasApplication = false;
   /** Bytes of the segment's direction that waited for the rest of a packet before this frame, and after it. */
@@ -96,7 +99,7 @@ export class FrameDissection implements DissectedFrame {
     describeArp(sink, headers);
     describeIpv4(sink, headers);
     describeIpv6(sink, headers);
-    describeUdp(sink, headers);
+    describeUdp(sink, this);
     describeTcp(sink, this);
     const troubled = troubledProtocol(this);
     if (troubled !== undefined) describeTrouble(sink, this.frame, troubled);

@@ -1,8 +1,9 @@
 /** UDP headers. RFC 768. */
-import type { FrameHeaders } from '../../capture/frame-headers.ts';
 import { defineFields } from '../field.ts';
 import type { FieldSink } from '../field-sink.ts';
+import type { FrameDissection } from '../frame-dissection.ts';
 import { uint16At } from './bytes.ts';
+import { duration } from './frame.ts';
 import { checksumStates, plural, unverified } from './wording.ts';
 
 export const udpFields = defineFields('udp', 'User Datagram Protocol', {
@@ -18,13 +19,17 @@ export const udpFields = defineFields('udp', 'User Datagram Protocol', {
     about: 'Not verified',
   },
   checksumStatus: { name: 'udp.checksum.status', label: 'Checksum Status', type: 'uint8', values: checksumStates },
+  stream: { name: 'udp.stream', label: 'Stream index', type: 'uint32' },
+  timeRelative: { name: 'udp.time_relative', label: 'Time since first frame', type: 'relative-time' },
+  timeDelta: { name: 'udp.time_delta', label: 'Time since previous frame', type: 'relative-time' },
   payload: { name: 'udp.payload', label: 'Payload', type: 'bytes' },
 });
 
 const headerLength = 8;
 const notPresent = 3;
 
-export function describeUdp(sink: FieldSink, headers: FrameHeaders): void {
+export function describeUdp(sink: FieldSink, dissection: FrameDissection): void {
+  const { headers, udp } = dissection;
   if (headers.udpOffset < 0 || !sink.wants(udpFields.self)) return;
   const f = udpFields;
   const source = headers.source;
@@ -48,6 +53,13 @@ export function describeUdp(sink: FieldSink, headers: FrameHeaders): void {
   const status = checksum === 0 ? notPresent : unverified;
   sink.addGenerated(f.checksumStatus, source, at + 6, at + 6, status);
   if (sink.wantsText) sink.setText(`Checksum Status: ${checksumStates[status]}`);
+  if (udp !== undefined) {
+    sink.addGenerated(f.stream, source, at, at, udp.index);
+    sink.enterText('[Timestamps]', source, at, at);
+    sink.addGenerated(f.timeRelative, source, at, at, duration(udp.sinceFirstNs));
+    sink.addGenerated(f.timeDelta, source, at, at, duration(udp.sincePreviousNs));
+    sink.leave();
+  }
   if (headers.payloadLength > 0) {
     const end = headers.payloadOffset + headers.payloadLength;
     sink.addBytes(f.payload, source, headers.payloadOffset, end);
