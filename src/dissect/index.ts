@@ -41,7 +41,9 @@ export { type FieldDescriptor, type FieldType, type FieldValue, TimeValue } from
 export { FieldNode } from './field-node.ts';
 export type { FieldSink, Layer } from './field-sink.ts';
 export { columnText, jsonText } from './field-text.ts';
+export { completeFilter } from './filter/complete-filter.ts';
 export type { DisplayFilter, FieldRegistry, FieldValues } from './filter/field-values.ts';
+export { pointAt } from './filter/point-at.ts';
 export { allFields, registry } from './registry.ts';
 export type { UpperLayer } from './stream-dissector.ts';
 export type { DecryptedRecord, TlsDecryption, TlsDecryptor } from './tls-decryption.ts';
