@@ -44,7 +44,7 @@ export function analyseSegment(
   record.sincePreviousNs = elapsedNs(frame, flow.lastSeconds, flow.lastNanoseconds);
   flow.lastSeconds = frame.seconds;
   flow.lastNanoseconds = frame.nanoseconds;
-  const wasKnown = own.hasBase;
+  const isFirst = !own.hasBase && !peer.hasBase;
   setBases(own, peer, headers);
 
   const sequence = (headers.sequence - own.base) | 0;
@@ -83,7 +83,7 @@ export function analyseSegment(
     own.isUnseenKnown = false;
   }
   if (hasAck && peer.hasContinuous && sequenceDistance(peer.continuous, acknowledged) > 0)
-    marks |= judgeUnseen(own, peer, sequence, acknowledged);
+    marks |= judgeUnseen(own, peer, sequence, acknowledged, headers.window);
   if ((length > 0 || phantom !== 0) && (marks & segmentMarks.keepAlive) === 0)
     marks |= judgeRepetition(record, flow, own, peer, frame, sequence, length, phantom);
   record.marks = marks;
@@ -108,7 +108,7 @@ export function analyseSegment(
   if (length > 0) countBytes(record, own, peer, flags, length);
   measureRoundTrip(flow, frame, flags);
   record.initialRoundTripNs = flow.initialRoundTripNs;
-  flow.completeness = nextCompleteness(flow.completeness, flags, length, wasKnown);
+  flow.completeness = nextCompleteness(flow.completeness, flags, length, isFirst);
   return record;
 }
 
@@ -187,8 +187,16 @@ function judgePureAcknowledgement(
  * An acknowledgement of what was not seen. Behind everything that was seen of the peer, it is said once for each number that the peer acknowledges
  * itself, and not at all while the peer repeats an acknowledgement; in a hole between what was seen, it is always said.
  */
-function judgeUnseen(own: SegmentHistory, peer: SegmentHistory, sequence: number, acknowledged: number): number {
+function judgeUnseen(
+  own: SegmentHistory,
+  peer: SegmentHistory,
+  sequence: number,
+  acknowledged: number,
+  window: number,
+): number {
+  // It takes the byte of a zero window probe: the window is open again.
   if (
+    window > 0 &&
     (peer.lastMarks & segmentMarks.zeroWindowProbe) !== 0 &&
     own.hasAcknowledged &&
     acknowledged === sequenceAfter(own.acknowledged, 1) &&
@@ -307,14 +315,15 @@ function measureRoundTrip(flow: TcpFlow, frame: Frame, flags: number): void {
   }
 }
 
-/** What neither a SYN nor an acknowledgement of the peer announced does not count, but in later segments. */
-function nextCompleteness(before: number, flags: number, length: number, wasKnown: boolean): number {
+/** Of a connection that does not begin with a SYN, the first segment does not count but for its FIN or RST. */
+function nextCompleteness(before: number, flags: number, length: number, isFirst: boolean): number {
   let next = before;
   if ((flags & (syn | ack)) === syn) next |= completeness.syn;
-  if ((flags & (syn | ack)) === (syn | ack) && (before & completeness.syn) !== 0) next |= completeness.synAck;
-  if (wasKnown && (flags & (syn | ack)) === ack && length === 0) next |= completeness.ack;
-  if (wasKnown && length > 0) next |= completeness.data;
   if ((flags & fin) !== 0) next |= completeness.fin;
   if ((flags & rst) !== 0) next |= completeness.rst;
+  if (isFirst) return next;
+  if ((flags & (syn | ack)) === (syn | ack)) next |= completeness.synAck;
+  if ((flags & (syn | ack)) === ack && length === 0) next |= completeness.ack;
+  if (length > 0) next |= completeness.data;
   return next;
 }
