@@ -153,6 +153,53 @@ describe('LmdbStore', () => {
     expect(size()).toBeLessThan(30_000_000);
   });
 
+  it('takes no more space however often sessions come and go, messages rest and are taken, and topics change', async () => {
+    const directory = temporaryDirectory();
+    const sizes: number[] = [];
+    let position = 0;
+    for (let life = 0; life < 12; life++) {
+      const store = await openStore(directory, { durability: 'relaxed' });
+      for (const { session, resting } of (await store.load()).sessions) {
+        // Half of what rested is delivered, the other half goes with its session.
+        const { clientIdentifier } = session;
+        const { after, last } = resting as NonNullable<typeof resting>;
+        for (const record of store.takeDeliveries(clientIdentifier, after, last, 50)) {
+          const delivery = deliveryAt(record.position, record.message);
+          delivery.isWritten = true;
+          store.deleteDelivery(clientIdentifier, delivery);
+        }
+        store.dropDeliveries(clientIdentifier, after, last);
+        store.deleteSubscription(clientIdentifier, 't');
+        store.deleteSession(clientIdentifier);
+      }
+      await safe(store);
+      expect(store.countRecords()).toMatchObject({ messages: 0, deliveries: 0, sessions: 0, subscriptions: 0 });
+      for (let session = 0; session < 100; session++) {
+        const name = `life ${life}, session ${session}`;
+        store.putSession(sessionOf(name));
+        store.putSubscription(name, subscriptionTo('t'));
+        for (let count = 0; count < 100; count++) {
+          const message = messageOn('t', new Uint8Array((++position * 7) % 3000));
+          store.putDelivery(name, deliveryAt(position, message));
+        }
+        store.putRetained(messageOn(`topic ${session}`, new Uint8Array((life * 997) % 3000)));
+        await safe(store);
+      }
+      expect(store.countRecords()).toMatchObject({
+        messages: 10_000,
+        deliveries: 10_000,
+        sessions: 100,
+        retained: 100,
+      });
+      await store.close();
+      sizes.push(statSync(join(directory, 'data.mdb')).size);
+    }
+    // 15 MB of payloads at any time, 180 MB in all.
+    const early = Math.max(...sizes.slice(0, 3));
+    expect(sizes.at(-1)).toBeLessThanOrEqual(early * 1.25);
+    expect(sizes.at(-1)).toBeLessThan(60_000_000);
+  });
+
   it('reads payloads back from the disk, and keeps none of them in memory', async () => {
     const directory = temporaryDirectory();
     const store = await openStore(directory, { payloadCacheBytes: 5000 });
