@@ -31,7 +31,7 @@ const table: Readonly<Record<string, Layer>> = {
     node: true,
     packages: [],
   },
-  capture: { layers: ['base'], node: false, packages: [] },
+  capture: { layers: ['base'], node: false, packages: ['pako'] },
   /** What only Node has: ciphers, and programs that capture. */
   'capture/node': { layers: ['capture', 'base'], node: true, packages: [] },
   /** Not codec: the two read packets independently, and tests hold them against each other. */

@@ -1,33 +1,30 @@
 /**
  * gzip unpacked, as its bytes come: members, one behind the other, which together are one file. [RFC 1952]
  *
- *     header ──▶ data ──▶ trailer ──▶ header …      after a trailer there may be zeros, and nothing else
+ * pako does it, which is zlib: the platform's own DecompressionStream withholds, of a file that was cut or damaged, bytes that it has unpacked already,
+ * and cannot be asked synchronously.
  */
+import { Inflate, Z_SYNC_FLUSH } from 'pako';
 import { CaptureFileError } from './capture-file-error.ts';
-import { crc32 } from './crc32.ts';
-import { Inflater } from './inflater.ts';
-import { readUint16, readUint32 } from './record-reader.ts';
 
-const headerBytesMin = 10;
-const trailerBytes = 8;
-/** Longest header that is read; names and comments in it end somewhere. */
-const headerBytesMax = 65_536 * 2;
+/** Only gzip, with the largest window. */
+const gzipWindowBits = 31;
+const outputBytes = 65_536;
 
-const flags = { headerChecksum: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 } as const;
-
-type GzipState = 'header' | 'data' | 'trailer';
+/** What pako keeps of a stream. */
+interface Stream {
+  readonly output: Uint8Array;
+  readonly next_out: number;
+  readonly next_in: number;
+}
 
 export class GzipReader {
-  private state: GzipState = 'header';
-  private inflater = new Inflater();
-  private members = 0;
-  private checksum = 0;
-  /** Unpacked bytes of the member, modulo 2^32. */
-  private size = 0;
-  /** What was left of the chunk before. */
-  private rest: Uint8Array = new Uint8Array(0);
-  /** Of the first byte that is not used up, in the packed file. */
-  private offset = 0;
+  #inflate = newInflate();
+  #stream: Stream | undefined;
+  /** Of the first byte of the chunk in hand, in the packed file. */
+  #offset = 0;
+  /** Behind the last member: there may be zeros, or another member. */
+  #isBetween = false;
 
   /** Whether bytes begin as a gzip file does. */
   static recognises(bytes: Uint8Array): boolean {
@@ -39,107 +36,60 @@ export class GzipReader {
    * @throws {CaptureFileError} `damaged`, after all that comes before the damage
    */
   push(chunk: Uint8Array, take: (bytes: Uint8Array) => void): void {
-    const bytes = this.rest.length === 0 ? chunk : joined(this.rest, chunk);
-    let position = 0;
-    while (true) {
-      const before = position;
-      const { state } = this;
-      if (state === 'header') position = this.readHeader(bytes, position);
-      else if (state === 'data') position = this.readData(bytes, position, take);
-      else position = this.readTrailer(bytes, position);
-      if (position === before && this.state === state) break;
+    let start = 0;
+    while (start < chunk.length) {
+      if (this.#isBetween) {
+        while (start < chunk.length && chunk[start] === 0) start++;
+        if (start === chunk.length) break;
+        this.#inflate = newInflate();
+        this.#isBetween = false;
+      }
+      start = this.#unpack(chunk, start, take);
     }
-    this.rest = bytes.slice(position);
-    this.offset += position;
+    this.#offset += chunk.length;
   }
 
   /** What is missing at the end of the file, if anything is. */
   end(): CaptureFileError | undefined {
-    if (this.state === 'header' && this.members > 0 && this.rest.length === 0) return undefined;
-    const offset = this.offset + this.rest.length;
+    if (this.#isBetween) return undefined;
+    const offset = this.#offset;
     return new CaptureFileError('cut-short', offset, `its gzip data ends too early, at byte ${offset}`);
   }
 
-  /** Behind what it read: nothing, if the header is not whole. */
-  private readHeader(bytes: Uint8Array, start: number): number {
-    let position = start;
-    if (this.members > 0) {
-      while (position < bytes.length && bytes[position] === 0) position++;
-      if (position === bytes.length || position > start) return position;
+  /** Unpacks up to the end of the chunk, or of the last member in it. Returns where that is. */
+  #unpack(chunk: Uint8Array, start: number, take: (bytes: Uint8Array) => void): number {
+    const inflate = this.#inflate;
+    inflate.onStart = (stream) => {
+      this.#stream = stream as unknown as Stream;
+    };
+    inflate.onData = take;
+    // Called at the end, when all has been handed on.
+    inflate.onEnd = () => {};
+    inflate.push(chunk.subarray(start), Z_SYNC_FLUSH);
+    const { output, next_out: unpacked, next_in: used } = this.#stream as Stream;
+    if (inflate.err !== 0) {
+      if (unpacked > 0) take(output.subarray(0, unpacked));
+      const offset = this.#offset + start + used;
+      throw new CaptureFileError('damaged', offset, `${faultOf(inflate.msg)}, at byte ${offset}`);
     }
-    if (bytes.length - position < 2) return start;
-    if (!GzipReader.recognises(bytes.subarray(position, position + 2))) {
-      throw this.damaged(position, 'something else follows its gzip data');
-    }
-    if (bytes.length - position < headerBytesMin) return start;
-    if (bytes[position + 2] !== 8) throw this.damaged(position, `gzip method ${bytes[position + 2]}; expected 8`);
-    const present = bytes[position + 3]!;
-    if ((present & flags.reserved) !== 0) throw this.damaged(position, `gzip flags 0x${present.toString(16)}`);
-    position += headerBytesMin;
-    if ((present & flags.extra) !== 0) {
-      if (bytes.length - position < 2) return start;
-      position += 2 + readUint16(bytes, position, true);
-    }
-    for (const text of [flags.name, flags.comment]) {
-      if ((present & text) === 0) continue;
-      const end = bytes.indexOf(0, position);
-      if (end < 0) {
-        if (bytes.length - start > headerBytesMax) throw this.damaged(start, 'a gzip header without an end');
-        return start;
-      }
-      position = end + 1;
-    }
-    if ((present & flags.headerChecksum) !== 0) position += 2;
-    if (position > bytes.length) return start;
-    this.members++;
-    this.checksum = 0;
-    this.size = 0;
-    this.inflater = new Inflater();
-    this.state = 'data';
-    return position;
-  }
-
-  private readData(bytes: Uint8Array, start: number, take: (bytes: Uint8Array) => void): number {
-    const { inflater } = this;
-    let position = start;
-    while (true) {
-      let problem: unknown;
-      try {
-        inflater.take(bytes, position, this.offset);
-      } catch (error) {
-        problem = error;
-      }
-      const unpacked = inflater.fetch();
-      if (unpacked.length > 0) {
-        this.checksum = crc32(unpacked, this.checksum);
-        this.size = (this.size + unpacked.length) >>> 0;
-        take(unpacked);
-      }
-      if (problem !== undefined) throw problem;
-      const isStill = unpacked.length === 0 && inflater.position === position;
-      position = inflater.position;
-      if (inflater.state === 'done') this.state = 'trailer';
-      if (isStill || inflater.state === 'done') return position;
-    }
-  }
-
-  private readTrailer(bytes: Uint8Array, start: number): number {
-    if (bytes.length - start < trailerBytes) return start;
-    if (readUint32(bytes, start, true) !== this.checksum) throw this.damaged(start, 'its gzip checksum is wrong');
-    if (readUint32(bytes, start + 4, true) !== this.size) throw this.damaged(start + 4, 'its gzip length is wrong');
-    this.state = 'header';
-    return start + trailerBytes;
-  }
-
-  private damaged(position: number, what: string): CaptureFileError {
-    const offset = this.offset + position;
-    return new CaptureFileError('damaged', offset, `${what}, at byte ${offset}`);
+    this.#isBetween = inflate.ended;
+    return inflate.ended ? start + used : chunk.length;
   }
 }
 
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
+function newInflate(): Inflate {
+  return new Inflate({ windowBits: gzipWindowBits, chunkSize: outputBytes });
+}
+
+function faultOf(message: string): string {
+  switch (message) {
+    case 'incorrect data check':
+      return 'its gzip checksum is wrong';
+    case 'incorrect length check':
+      return 'its gzip length is wrong';
+    case 'incorrect header check':
+      return 'something else follows its gzip data';
+    default:
+      return `its gzip data cannot be: ${message}`;
+  }
 }

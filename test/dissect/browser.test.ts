@@ -14,7 +14,7 @@ const captures = ['lab-v5-mosquitto.pcap', 'lab-gzip.pcap.gz', 'lab-websocket-fr
 const filter = 'mqtt.qos > 0 || mqtt.property.session_expiry_interval';
 
 const page = `<!doctype html><title>working</title><ol></ol><script type="module">
-  import { dissect } from '/dist/dissect/index.js';
+  import { dissect } from '/dist/dissect/web.js';
   const list = document.querySelector('ol');
   const row = (text) => list.append(Object.assign(document.createElement('li'), { textContent: text }));
   try {

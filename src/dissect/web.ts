@@ -1,0 +1,2 @@
+/** `clearwing/dissect` in the browser: the same, with what it uses of others inside. */
+export * from './index.ts';
