@@ -16,6 +16,7 @@ import { readPreferences } from './preferences.ts';
 import { QuietPrinter } from './quiet-printer.ts';
 import { rowColors } from './row-colors.ts';
 import { TextPrinter } from './text-printer.ts';
+import { openTlsDecryption } from './tls-decryption.ts';
 
 export interface Dissection {
   readonly dissector: Dissector;
@@ -36,11 +37,13 @@ export class FilterError extends Error {
 }
 
 /** @throws {DissectArgumentError | FilterError} */
-export function openDissection(request: DissectRequest, _decoder: CaptureDecoder): Dissection {
+export function openDissection(request: DissectRequest, decoder: CaptureDecoder): Dissection {
+  const isLive = request.file === undefined || request.file === '-';
   return {
     dissector: new Dissector({
       decodeAs: request.decodeAs.map(readDecodeAs),
       recognise: request.recognizes,
+      tls: openTlsDecryption(request.preferences.get('tls.keylog_file'), decoder, isLive),
       ...readPreferences(request.preferences),
     }),
     filter: request.filter === undefined ? undefined : readFilter(request.filter),
