@@ -322,7 +322,7 @@ function describePayload(sink: FieldSink, dissection: FrameDissection): void {
   const start = headers.payloadOffset;
   const end = start + headers.payloadLength;
   sink.addBytes(f.payload, source, start, end);
-  if (sink.wantsText) sink.setText(`TCP payload (${plural(headers.payloadLength, 'byte')})`);
+  if (sink.wantsText) sink.setText(`TCP payload (${plural(headers.wirePayloadLength, 'byte')})`);
   if (!sink.wants(f.pduSize) && !sink.wants(f.segmentData)) return;
   const number = dissection.frame.number;
   const { layers } = dissection;

@@ -109,7 +109,12 @@ export const tlsFields = defineFields('tls', 'Transport Layer Security', {
     values: alertDescriptions,
   },
   handshake: { name: 'tls.handshake', label: 'Handshake Protocol', type: 'none' },
-  handshakeType: { name: 'tls.handshake.type', label: 'Handshake Type', type: 'uint8', values: handshakeTypes },
+  handshakeType: {
+    name: 'tls.handshake.type',
+    label: 'Handshake Message Type',
+    type: 'uint8',
+    values: handshakeTypes,
+  },
   handshakeLength: { name: 'tls.handshake.length', label: 'Length', type: 'uint24' },
   handshakeVersion: {
     name: 'tls.handshake.version',

@@ -199,6 +199,7 @@ export class TlsLayer implements UpperLayer {
       sink.enter(f.handshake, content, at, messageEnd);
       if (sink.wantsText) sink.setText(`Handshake Protocol: ${handshakeTypes[type] ?? 'Unknown'}`);
       sink.add(f.handshakeType, content, at, at + 1, type);
+      if (sink.wantsText) sink.setText(`Handshake Type: ${handshakeTypes[type] ?? 'Unknown'} (${type})`);
       sink.add(f.handshakeLength, content, at + 1, at + 4, length);
       if ((type === 1 || type === 2) && at + 38 <= end) {
         sink.add(f.handshakeVersion, content, at + 4, at + 6, uint16At(bytes, at + 4));

@@ -5,7 +5,7 @@ import { defineFields } from '../field.ts';
 import type { FieldSink } from '../field-sink.ts';
 import { malformed as malformedFields } from '../mqtt/malformed.ts';
 
-export const shortFields = defineFields('_ws.short', 'Packet size limited during capture', {});
+export const shortFields = defineFields('_ws.short', 'Short Frame', {});
 
 const malformed: Diagnostic = {
   severity: 'error',

@@ -53,14 +53,14 @@ export function describeUdp(sink: FieldSink, dissection: FrameDissection): void 
   const status = checksum === 0 ? notPresent : unverified;
   sink.addGenerated(f.checksumStatus, source, at + 6, at + 6, status);
   if (sink.wantsText) sink.setText(`Checksum Status: ${checksumStates[status]}`);
-  if (udp !== undefined) {
-    sink.addGenerated(f.stream, source, at, at, udp.index);
-    sink.enterText('[Timestamps]', source, at, at);
-    sink.addGenerated(f.timeRelative, source, at, at, duration(udp.sinceFirstNs));
-    sink.addGenerated(f.timeDelta, source, at, at, duration(udp.sincePreviousNs));
-    sink.leave();
-  }
+  if (udp !== undefined) sink.addGenerated(f.stream, source, at, at, udp.index);
   if (headers.payloadLength > 0) {
+    if (udp !== undefined) {
+      sink.enterText('[Timestamps]', source, at, at);
+      sink.addGenerated(f.timeRelative, source, at, at, duration(udp.sinceFirstNs));
+      sink.addGenerated(f.timeDelta, source, at, at, duration(udp.sincePreviousNs));
+      sink.leave();
+    }
     const end = headers.payloadOffset + headers.payloadLength;
     sink.addBytes(f.payload, source, headers.payloadOffset, end);
     if (sink.wantsText) sink.setText(`UDP payload (${plural(headers.payloadLength, 'byte')})`);
