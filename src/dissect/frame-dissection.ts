@@ -154,16 +154,31 @@ export function isWrapper(layer: UpperLayer): boolean {
 function describeLayers(sink: FieldSink, layers: readonly UpperLayer[]): void {
   let reassembly = tcpReassembly;
   let described: UpperLayer['source'] | undefined;
-  for (const layer of layers) {
+  for (let index = 0; index < layers.length; index++) {
+    const layer = layers[index]!;
     const source = layer.source;
-    if (source.segments !== undefined && source !== described) {
+    const isNamed = reassembly === tlsReassembly && !isWrapper(layer);
+    if (source.segments !== undefined && source !== described && !isNamed) {
       const fields = isWrapper(layer) ? reassemblyBelow(layer, reassembly) : reassembly;
       if (sink.wants(fields.whole.protocol)) describeReassembly(sink, fields, source, 0, source.bytes.length);
       described = source;
     }
     layer.describe(sink);
-    if (layer.protocol === tlsFields.self) reassembly = tlsReassembly;
-    else if (layer.protocol === webSocketFields.self) reassembly = webSocketReassembly;
+    if (layer.protocol === tlsFields.self) {
+      reassembly = tlsReassembly;
+      if (sink.wants(tlsFields.self)) describeTlsReassemblies(sink, layers, index + 1);
+    } else if (layer.protocol === webSocketFields.self) reassembly = webSocketReassembly;
+  }
+}
+
+/** What was put together from records of TLS: named directly behind these, what was whole last first, as Wireshark does. */
+function describeTlsReassemblies(sink: FieldSink, layers: readonly UpperLayer[], from: number): void {
+  let end = from;
+  while (end < layers.length && !isWrapper(layers[end]!)) end++;
+  for (let index = end - 1; index >= from; index--) {
+    const { source } = layers[index]!;
+    if (source.segments === undefined || (index > from && layers[index - 1]!.source === source)) continue;
+    describeReassembly(sink, tlsReassembly, source, 0, source.bytes.length);
   }
 }
 

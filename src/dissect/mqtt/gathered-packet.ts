@@ -29,6 +29,8 @@ export class GatheredPacket {
   readonly #conversations: Conversations;
   #bytes = new Uint8Array(firstCapacity);
   readonly #segments: SourceSegment[] = [];
+  /** Whether what comes next begins a segment of its own: a frame may have several records of TLS. */
+  #isNewChunk = true;
   /** Bytes that have come, and of them those that are kept: all, unless memory ran out. */
   received = 0;
   #kept = 0;
@@ -66,6 +68,7 @@ export class GatheredPacket {
   /** Takes as much of `bytes[start..end)` as belongs to the packet, and returns where the rest begins. */
   take(bytes: Uint8Array, start: number, end: number, frame: number): number {
     let at = start;
+    this.#isNewChunk = true;
     // The header byte by byte: at most five times.
     while (this.size === 0 && at < end) {
       this.#append(bytes, at, at + 1, frame);
@@ -117,11 +120,12 @@ export class GatheredPacket {
     if (fits <= 0) return;
     this.#bytes.set(bytes.subarray(start, start + fits), this.#kept);
     const last = this.#segments.at(-1);
-    if (last !== undefined && last.frame === frame && last.end === this.#kept) {
+    if (last !== undefined && !this.#isNewChunk && last.frame === frame && last.end === this.#kept) {
       this.#segments[this.#segments.length - 1] = { frame, start: last.start, end: this.#kept + fits };
     } else {
       this.#segments.push({ frame, start: this.#kept, end: this.#kept + fits });
     }
+    this.#isNewChunk = false;
     this.#kept += fits;
   }
 
