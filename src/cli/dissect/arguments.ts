@@ -95,6 +95,12 @@ export interface DissectRequest {
   readonly table: TableName | undefined;
   readonly tableFormat: TableFormat;
   readonly where: string | undefined;
+  /** `--columns`: of the table, in order; `all` for all; undefined for those that people look at most. */
+  readonly tableColumns: readonly string[] | undefined;
+  /** `--distinct`: print the different values of this column, and how many rows have each. */
+  readonly distinctColumn: string | undefined;
+  /** `--count`: print the number of rows, or of different values. */
+  readonly countsOnly: boolean;
   readonly showsProgress: boolean;
 }
 
@@ -154,6 +160,9 @@ const options: Readonly<Record<string, boolean>> = {
   table: true,
   format: true,
   where: true,
+  columns: true,
+  distinct: true,
+  count: false,
   progress: false,
   'no-progress': false,
   help: false,
@@ -231,7 +240,8 @@ export function parseDissectArguments(args: readonly string[], command: 'dissect
     );
   }
   const table = choice('--table', last('table'), tableNames);
-  if (last('where') !== undefined && table === undefined) throw new DissectArgumentError('--where is for --table');
+  const ofTables = ['where', 'columns', 'distinct', 'count', 'format'].find(has);
+  if (ofTables !== undefined && table === undefined) throw new DissectArgumentError(`--${ofTables} is for --table`);
   const reports = ['follow', 'ladder', 'stats', 'table'].filter(has);
   if (reports.length > 1) throw new DissectArgumentError(`--${reports.join(' and --')} cannot be used together`);
   const isQuiet = has('q') || has('Q');
@@ -272,8 +282,11 @@ export function parseDissectArguments(args: readonly string[], command: 'dissect
       ladder: choice('--ladder', last('ladder'), ['text', 'svg'] as const),
       showsStatistics: has('stats'),
       table,
-      tableFormat: choice('--format', last('format'), tableFormats) ?? 'text',
+      tableFormat: choice('--format', last('format'), tableFormats) ?? (format === 'json' ? 'json' : 'text'),
       where: last('where'),
+      tableColumns: last('columns')?.split(','),
+      distinctColumn: last('distinct'),
+      countsOnly: has('count'),
       showsProgress: has('progress') || (!has('no-progress') && process.stderr.isTTY === true),
     },
   };

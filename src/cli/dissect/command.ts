@@ -6,7 +6,7 @@ import { version } from '../version.ts';
 import { DissectArgumentError, parseDissectArguments } from './arguments.ts';
 import { BrokerTapError } from './broker-tap.ts';
 import { OutputFileError } from './capture-output.ts';
-import { FilterError } from './dissection.ts';
+import { FilterError } from './filter-error.ts';
 import { usage } from './help.ts';
 import { runDissection } from './run.ts';
 import { CaptureInputError } from './sources.ts';

@@ -9,11 +9,13 @@ import { FilterSyntaxError } from '../../protocol/errors.ts';
 import { DissectArgumentError, type DissectRequest } from './arguments.ts';
 import { EkPrinter } from './ek-printer.ts';
 import { FieldsPrinter } from './fields-printer.ts';
+import { FilterError } from './filter-error.ts';
 import type { FramePrinter } from './frame-printer.ts';
 import { JsonPrinter } from './json-printer.ts';
 import { OutputColumns } from './output-columns.ts';
 import { readPreferences } from './preferences.ts';
 import { QuietPrinter } from './quiet-printer.ts';
+import { openReport } from './report.ts';
 import { rowColors } from './row-colors.ts';
 import { TextPrinter } from './text-printer.ts';
 import { openTlsDecryption } from './tls-decryption.ts';
@@ -22,18 +24,6 @@ export interface Dissection {
   readonly dissector: Dissector;
   readonly filter: DisplayFilter | undefined;
   readonly consumer: FramePrinter;
-}
-
-/** A filter that cannot be used, with its text for pointing at the place. */
-export class FilterError extends Error {
-  readonly text: string;
-  override readonly cause: FilterSyntaxError;
-
-  constructor(text: string, cause: FilterSyntaxError) {
-    super(cause.message);
-    this.text = text;
-    this.cause = cause;
-  }
 }
 
 /** @throws {DissectArgumentError | FilterError} */
@@ -70,6 +60,8 @@ function readDecodeAs(text: string) {
 }
 
 function openPrinter(request: DissectRequest): FramePrinter {
+  const report = openReport(request);
+  if (report !== undefined) return report;
   const { format, fields, timeForm, columns, isQuiet, outputFile } = request;
   const outputColumns = fields.length === 0 ? undefined : new OutputColumns(fields, timeForm);
   if (isQuiet || (outputFile !== undefined && !request.showsSummary)) return new QuietPrinter();

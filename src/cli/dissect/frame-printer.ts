@@ -13,6 +13,8 @@ export interface FramePrinter {
    * @param previousShown - the frame that was shown before this one
    */
   frame(frame: DissectedFrame, values: ValueSink, previousShown: DissectedFrame | undefined): string;
+  /** A frame that does not match the display filter, for who has to know what came before those that do. */
+  passed?(frame: DissectedFrame): void;
   /** After the last. */
   end(): string;
 }

@@ -55,7 +55,7 @@ export async function runDissection(request: DissectRequest): Promise<number> {
           file?.write(frame);
           dissector.displayed(frame);
           previousShown = dissected;
-        }
+        } else consumer.passed?.(dissected);
         if (read === request.frameCountMax) break reading;
       }
       if (input.isLive || request.isLineBuffered) {

@@ -64,11 +64,14 @@ function timeColumn(
       return duration(sincePreviousNs, digits);
     case 'dd':
       return duration(previousShown === undefined ? 0 : sinceFirstNs - previousShown.sinceFirstNs, digits);
-    case 'e':
-      return `${frame.seconds}${fraction(frame.nanoseconds, digits)}`;
     default:
-      return dateTime(frame.seconds, form) + fraction(frame.nanoseconds, digits);
+      return absoluteTime(frame.seconds, frame.nanoseconds, form, digits);
   }
+}
+
+/** A point in time, in one of the forms that need no other. */
+export function absoluteTime(seconds: number, nanoseconds: number, form: TimeForm, digits: number): string {
+  return (form === 'e' ? String(seconds) : dateTime(seconds, form)) + fraction(nanoseconds, digits);
 }
 
 /** Seconds of a duration in nanoseconds, cut to so many digits. */
