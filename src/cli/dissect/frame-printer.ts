@@ -1,4 +1,5 @@
 /** What makes lines of frames. */
+import type { Utf8Buffer } from '../../base/utf8-buffer.ts';
 import type { DissectedFrame } from '../../dissect/dissected-frame.ts';
 import type { FieldDescriptor } from '../../dissect/field.ts';
 import type { ValueSink } from '../../dissect/value-sink.ts';
@@ -15,6 +16,8 @@ export interface FramePrinter {
   frame(frame: DissectedFrame, values: ValueSink, previousShown: DissectedFrame | undefined): string;
   /** A frame that does not match the display filter, for who has to know what came before those that do. */
   passed?(frame: DissectedFrame): void;
+  /** The same for printers that are in a hurry: appends to `output` what `frame` gives. */
+  write?(output: Utf8Buffer, frame: DissectedFrame, values: ValueSink, previousShown: DissectedFrame | undefined): void;
   /** After the last. */
   end(): string;
 }

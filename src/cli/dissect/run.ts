@@ -1,19 +1,20 @@
 /** From arguments to output: frames in, dissected, filtered, printed or written. */
 
+import { Utf8Buffer } from '../../base/utf8-buffer.ts';
 import { CaptureDecoder } from '../../capture/capture-decoder.ts';
 import { CaptureFileError } from '../../capture/capture-file-error.ts';
 import { CaptureProgramError } from '../../capture/node/capture-program.ts';
 import { readCapture } from '../../capture/read-capture.ts';
-import type { DissectedFrame } from '../../dissect/dissected-frame.ts';
-import type { DisplayFilter } from '../../dissect/filter/field-values.ts';
-import { ValueSink } from '../../dissect/value-sink.ts';
 import { StandardOutput } from '../client/standard-output.ts';
 import type { DissectRequest } from './arguments.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { openDissection } from './dissection.ts';
-
 import { Progress } from './progress.ts';
+import { Rendering } from './rendering.ts';
 import { type CaptureInput, openInput } from './sources.ts';
+
+/** Bytes of lines that are gathered before they go to the output. */
+const gatheredBytes = 32_768;
 
 const failure = 1;
 /** tshark's status where a file cannot be read, or not to its end. */
@@ -25,7 +26,8 @@ const unreadable = 2;
  */
 export async function runDissection(request: DissectRequest): Promise<number> {
   const decoder = new CaptureDecoder();
-  const { dissector, filter, consumer } = openDissection(request, decoder);
+  const rendering = new Rendering(openDissection(request, decoder));
+  const lines = new Utf8Buffer(gatheredBytes * 2);
   const input = await openInput(request);
   const output = new StandardOutput(process.stdout);
   const file =
@@ -33,31 +35,24 @@ export async function runDissection(request: DissectRequest): Promise<number> {
       ? undefined
       : await CaptureOutput.open(request.outputFile, request.outputFileFormat, decoder);
   const stop = stopper(input, output, request.durationMs);
-  const sink = new ValueSink([...(filter?.fields ?? []), ...consumer.fields], {
-    bytesFields: filter?.bytesFields ?? [],
-    layeredFields: filter?.layeredFields ?? [],
-    keepsTexts: consumer.fields.some(({ type }) => type === 'protocol'),
-  });
-  const gathers = (filter?.fields.length ?? 0) + consumer.fields.length > 0;
   const progress = request.showsProgress && !input.isLive ? new Progress(input.length) : undefined;
   let status = 0;
   let read = 0;
-  let previousShown: DissectedFrame | undefined;
-  output.text(consumer.begin());
+  const print = (): void => {
+    if (lines.length > 0) output.bytes(lines.view());
+    lines.clear();
+  };
+  rendering.begin(lines);
   try {
     const chunks = countBytes(input, (bytes) => progress?.update(bytes, read));
     reading: for await (const frames of readCapture(chunks, { decoder })) {
       for (const frame of frames) {
         read++;
-        const dissected = dissector.next(frame);
-        if (isWanted(dissected, filter, sink, gathers)) {
-          output.text(consumer.frame(dissected, sink, previousShown));
-          file?.write(frame);
-          dissector.displayed(frame);
-          previousShown = dissected;
-        } else consumer.passed?.(dissected);
+        if (rendering.next(frame, lines)) file?.write(frame);
+        if (lines.length >= gatheredBytes) print();
         if (read === request.frameCountMax) break reading;
       }
+      print();
       if (input.isLive || request.isLineBuffered) {
         output.flush();
         file?.flush();
@@ -77,24 +72,12 @@ export async function runDissection(request: DissectRequest): Promise<number> {
     input.stop();
     progress?.end();
   }
-  output.text(consumer.end());
+  rendering.end(lines);
+  print();
   await file?.close();
   await output.finish();
   if (output.error !== undefined && output.error.code !== 'EPIPE') throw output.error;
   return status;
-}
-
-function isWanted(
-  frame: DissectedFrame,
-  filter: DisplayFilter | undefined,
-  sink: ValueSink,
-  gathers: boolean,
-): boolean {
-  if (gathers) {
-    sink.reset();
-    frame.describe(sink);
-  }
-  return filter === undefined || filter.matches(sink);
 }
 
 /** Says why reading ended, as tshark does; the status, 0 for what is no fault of the input. */

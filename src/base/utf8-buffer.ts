@@ -1,0 +1,101 @@
+/**
+ * Text that grows piece by piece, as UTF-8: for what writes millions of lines, each of many small pieces. Strings that are put together only to be encoded
+ * cost more than everything that is in them: measured with bench/capture/compare.mjs, rows take half the time this way.
+ */
+import { writeUtf8 } from './bytes.ts';
+
+/** Up to this length a loop over the characters costs less than a call of the encoder. */
+const loopedMax = 64;
+
+export class Utf8Buffer {
+  /** The first `length` bytes are the text. */
+  bytes: Uint8Array;
+  length = 0;
+
+  /** @param capacity - bytes at first; it grows */
+  constructor(capacity = 4096) {
+    this.bytes = new Uint8Array(capacity);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** Appends text; a lone surrogate becomes U+FFFD. */
+  text(text: string): void {
+    const { length } = text;
+    if (this.bytes.length - this.length < length * 3) this.#grow(length * 3);
+    if (length <= loopedMax) {
+      const { bytes } = this;
+      const start = this.length;
+      let index = 0;
+      for (; index < length; index++) {
+        const unit = text.charCodeAt(index);
+        if (unit > 0x7f) break;
+        bytes[start + index] = unit;
+      }
+      if (index === length) {
+        this.length = start + length;
+        return;
+      }
+    }
+    this.length += writeUtf8(text, this.bytes, this.length);
+  }
+
+  /** Appends one byte: an ASCII character. */
+  byte(byte: number): void {
+    if (this.length === this.bytes.length) this.#grow(1);
+    this.bytes[this.length++] = byte;
+  }
+
+  /** Appends bytes that are UTF-8 already. */
+  raw(bytes: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    if (this.bytes.length - this.length < count) this.#grow(count);
+    if (count > loopedMax) this.bytes.set(bytes.subarray(start, end), this.length);
+    else for (let index = 0; index < count; index++) this.bytes[this.length + index] = bytes[start + index]!;
+    this.length += count;
+  }
+
+  /** Appends a whole number from 0 to 2^53, at least `digits` digits wide, `fill` (an ASCII character, default `0`) before it. */
+  decimal(value: number, digits = 1, fill = 0x30): void {
+    let count = 1;
+    for (let bound = 10; value >= bound && count < 16; bound *= 10) count++;
+    const width = Math.max(count, digits);
+    if (this.bytes.length - this.length < width) this.#grow(width);
+    const { bytes } = this;
+    let at = this.length + width;
+    this.length = at;
+    let rest = value;
+    // Beyond 32 bits the remainder operator works on floating-point numbers, which is slow.
+    while (rest > 0x7fff_ffff) {
+      const tenth = Math.floor(rest / 10);
+      bytes[--at] = 0x30 + (rest - tenth * 10);
+      rest = tenth;
+      count--;
+    }
+    let whole = rest | 0;
+    for (; count > 0; count--) {
+      const tenth = (whole / 10) | 0;
+      bytes[--at] = 0x30 + (whole - tenth * 10);
+      whole = tenth;
+    }
+    for (let left = width - (this.length - at); left > 0; left--) bytes[--at] = fill;
+  }
+
+  /** Appends `fill` (an ASCII character) until there are `width` characters since `start`, of which the text so far has `count`. */
+  pad(count: number, width: number, fill = 0x20): void {
+    for (let left = width - count; left > 0; left--) this.byte(fill);
+  }
+
+  /** A view of the text; good until the next change. */
+  view(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  #grow(more: number): void {
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + more));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+  }
+}
