@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findPeer } from '../scripts/peers.mjs';
-import type { Protocol } from './generator/wire.ts';
+import type { Protocol } from '../src/bench/wire.ts';
 
 export interface BrokerDefinition {
   readonly name: string;

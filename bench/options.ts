@@ -5,8 +5,8 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BrokerDefinition, commandBroker, defaultBrokerNames, knownBrokers } from './brokers.ts';
 import { type Cores, chooseCores } from './cores.ts';
-import { type Flow, parseFlow, topicsMax } from './flow.ts';
-import { type Protocol, payloadBytesMax, payloadHeadBytes, type QoS } from './generator/wire.ts';
+import { type Flow, parseFlow, topicsMax } from '../src/bench/flow.ts';
+import { type Protocol, payloadBytesMax, payloadHeadBytes, type QoS } from '../src/bench/wire.ts';
 
 /** Cases that are measured with the same brokers: every flow with every QoS and number of topics. A table of its own. */
 export interface CaseGroup {

@@ -1,7 +1,7 @@
 /** What the runs of a benchmark brought, and its summary per case and broker. */
-import type { Flow } from './flow.ts';
-import type { LoadResult } from './generator/load.ts';
-import type { QoS } from './generator/wire.ts';
+import type { Flow } from '../src/bench/flow.ts';
+import type { LoadResult } from '../src/bench/load.ts';
+import type { QoS } from '../src/bench/wire.ts';
 
 /** One load, without the broker. */
 export interface Case {

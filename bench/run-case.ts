@@ -4,8 +4,8 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { BrokerDefinition } from './brokers.ts';
 import { type Cores, pinned } from './cores.ts';
-import type { LoadOptions, LoadResult } from './generator/load.ts';
-import type { GeneratorAnswer } from './generator/main.ts';
+import type { LoadOptions, LoadResult } from '../src/bench/load.ts';
+import type { GeneratorAnswer } from './generator.ts';
 import { StartedProcess } from './started-process.ts';
 
 /** What a case leaves open of a load: where the broker is is not known before. */

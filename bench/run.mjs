@@ -17,7 +17,7 @@ try {
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: repositoryDirectory,
-    entryPoints: { main: 'bench/main.ts', generator: 'bench/generator/main.ts' },
+    entryPoints: { main: 'bench/main.ts', generator: 'bench/generator.ts' },
     outdir: directory,
     outExtension: { '.js': '.mjs' },
     bundle: true,

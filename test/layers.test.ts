@@ -42,9 +42,16 @@ const table: Readonly<Record<string, Layer>> = {
     node: true,
     packages: ['lmdb'],
   },
+  /** Not the broker and not the client library: what measures them must not share their mistakes or their pace. */
+  bench: {
+    layers: ['transport/node', 'exchange', 'codec', 'protocol', 'transport', 'base'],
+    node: true,
+    packages: ['hdr-histogram-js'],
+  },
   cli: {
     layers: [
       'broker',
+      'bench',
       'client/node',
       'transport/node',
       'dissect',

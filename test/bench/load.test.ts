@@ -1,8 +1,8 @@
 /** The generator against a server that loses, repeats and reorders on purpose: what it reports must be what was done. */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseFlow } from '../../bench/flow.ts';
-import { type LoadOptions, runLoad } from '../../bench/generator/load.ts';
+import { parseFlow } from '../../src/bench/flow.ts';
+import { type LoadOptions, runLoad } from '../../src/bench/load.ts';
 
 let server: Server | undefined;
 const sockets = new Set<Socket>();

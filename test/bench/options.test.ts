@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { connectionsMax, filterOf, parseFlow, topicOf } from '../../bench/flow.ts';
+import { connectionsMax, filterOf, parseFlow, topicOf } from '../../src/bench/flow.ts';
 import { readOptions, UsageError } from '../../bench/options.ts';
 import { spread } from '../../bench/outcomes.ts';
 import { repositoryDirectory } from '../support/paths.ts';

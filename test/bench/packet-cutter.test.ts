@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PacketCutter } from '../../bench/generator/packet-cutter.ts';
-import { publishForm } from '../../bench/generator/wire.ts';
+import { PacketCutter } from '../../src/bench/packet-cutter.ts';
+import { publishForm } from '../../src/bench/wire.ts';
 
 /** Everything that comes out of a cutter, as text; packets that begin with 0x30 are taken in runs. */
 function cut(chunks: readonly Uint8Array[], publishBytes = 100): string[] {

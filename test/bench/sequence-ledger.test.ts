@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SequenceLedger } from '../../bench/generator/sequence-ledger.ts';
+import { SequenceLedger } from '../../src/bench/sequence-ledger.ts';
 
 /** Takes counters as a subscriber does. */
 function take(ledger: SequenceLedger, counters: readonly number[]): void {

@@ -1,5 +1,5 @@
 /** Drives one load against one broker, and counts. */
-import { type Flow, filterOf, receiversPerMessage, topicOf } from '../flow.ts';
+import { type Flow, filterOf, receiversPerMessage, topicOf } from './flow.ts';
 import { Budget } from './budget.ts';
 import { openLink } from './handshake.ts';
 import type { Link } from './link.ts';

@@ -2,7 +2,7 @@
  * The generator as a process of its own: takes one load as a message from its parent, answers with the result, and ends. It ends
  * too when the parent is gone.
  */
-import { type LoadOptions, type LoadResult, runLoad } from './load.ts';
+import { type LoadOptions, type LoadResult, runLoad } from '../src/bench/load.ts';
 
 /** What the parent gets. */
 export type GeneratorAnswer = { readonly result: LoadResult } | { readonly error: string };
