@@ -139,7 +139,7 @@ export class ApplicationStream implements StreamDissector {
       case 'mqtt':
         return this.#makeMqtt(this.#carrier);
       case 'http':
-        return new HttpStream((subprotocol) => this.#makeWebSocket(subprotocol));
+        return new HttpStream(this.#carrier, (subprotocol) => this.#makeWebSocket(subprotocol));
       case 'websocket':
         return this.#makeWebSocket('mqtt');
       case 'tls':

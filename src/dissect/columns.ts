@@ -1,4 +1,5 @@
 /** The columns of a summary row: source, destination, protocol and info, as tshark prints them. */
+import type { Utf8Buffer } from '../base/utf8-buffer.ts';
 import { type SegmentAnalysis, segmentMarks } from '../capture/flow.ts';
 import type { FrameHeaders } from '../capture/frame-headers.ts';
 import { formatBytes, formatIpv4, formatIpv6 } from './format-address.ts';
@@ -58,6 +59,7 @@ const ipNames: Readonly<Record<number, string>> = {
 
 export function protocolColumn(dissection: FrameDissection): string {
   const { headers, layers } = dissection;
+  if (layers.length === 0 && headers.tcpOffset >= 0) return 'TCP';
   const last = shownLayers(layers).at(-1);
   if (last !== undefined) return last.columnProtocol;
   if (headers.tcpOffset >= 0) return 'TCP';
@@ -75,9 +77,13 @@ export function protocolColumn(dissection: FrameDissection): string {
   return troubledProtocol(dissection) ?? 'N/A';
 }
 
-export function infoColumn(dissection: FrameDissection): string {
+export function writeInfoColumn(dissection: FrameDissection, output: Utf8Buffer): void {
+  if (dissection.headers.tcpOffset >= 0) writeTcpInfo(dissection, output);
+  else output.text(infoBesideTcp(dissection));
+}
+
+function infoBesideTcp(dissection: FrameDissection): string {
   const { headers } = dissection;
-  if (headers.tcpOffset >= 0) return tcpInfo(dissection);
   if (headers.udpOffset >= 0) {
     // What it says of itself, which may be more than came.
     const length = Math.max(0, uint16At(headers.source.bytes, headers.udpOffset + 4) - 8);
@@ -130,23 +136,35 @@ function arpInfo(dissection: FrameDissection): string {
   return `${sender} is at ${formatBytes(bytes.subarray(at + 8, at + 14), ':')}`;
 }
 
-function tcpInfo(dissection: FrameDissection): string {
+function writeTcpInfo(dissection: FrameDissection, output: Utf8Buffer): void {
   const { headers, segment, layers } = dissection;
-  const prefix = segment === undefined ? '' : markPrefix(segment);
-  const shown = shownLayers(layers);
-  if (shown.length > 0) {
-    const infos = shown.map((layer) => layer.info()).join(', ');
-    return prefix === '' ? infos : `${prefix}, ${infos}`;
+  const prefix = segment === undefined || segment.marks === 0 ? '' : markPrefix(segment);
+  output.text(prefix);
+  if (layers.length > 0) {
+    if (prefix !== '') output.text(', ');
+    writeLayers(shownLayers(layers), output);
+    return;
   }
-  if (segment === undefined) return '';
+  if (segment === undefined) return;
   const hasPart = dissection.pendingBytes > 0 || dissection.isWaiting;
   if (headers.payloadLength === 0 || !dissection.hasApplication || !hasPart || dissection.isRepeated) {
-    return prefix + segmentInfo(headers, segment);
+    writeSegmentInfo(headers, segment, output);
+    return;
   }
   // What begins a packet has been looked at already, and the column was cleared for it.
   const isLookedAt = !dissection.isWaiting && dissection.pendingBefore < 2;
-  if (!isLookedAt) return `${prefix}${segmentInfo(headers, segment)} ${partOfPacket}`;
-  return prefix === '' ? partOfPacket : `${prefix} ${partOfPacket}`;
+  if (!isLookedAt) writeSegmentInfo(headers, segment, output);
+  if (!isLookedAt || prefix !== '') output.text(' ');
+  output.text(partOfPacket);
+}
+
+function writeLayers(layers: readonly UpperLayer[], output: Utf8Buffer): void {
+  for (let index = 0; index < layers.length; index++) {
+    const layer = layers[index]!;
+    if (index > 0) output.text(', ');
+    if (layer.writeInfo === undefined) output.text(layer.info());
+    else layer.writeInfo(output);
+  }
 }
 
 const partOfPacket = '[TCP segment of a reassembled PDU]';
@@ -198,25 +216,50 @@ function markPrefix(segment: SegmentAnalysis): string {
   return text;
 }
 
+/** ` → ` in UTF-8. */
+const arrow = Uint8Array.of(0x20, 0xe2, 0x86, 0x92, 0x20);
+/** By the twelve bits. */
+const flagLists: string[] = [];
+
+function flagListOf(flags: number): string {
+  flagLists[flags] ??= ` [${flagList(flags)}] Seq=`;
+  return flagLists[flags];
+}
+
 /** `39894 → 1883 [SYN] Seq=0 Win=65495 Len=0 MSS=65495 …`. */
-function segmentInfo(headers: FrameHeaders, segment: SegmentAnalysis): string {
+function writeSegmentInfo(headers: FrameHeaders, segment: SegmentAnalysis, output: Utf8Buffer): void {
   const flags = headers.tcpFlags;
-  let text = `${headers.sourcePort} → ${headers.destinationPort} [${flagList(flags)}] Seq=${segment.relativeSequence}`;
-  if ((flags & tcpFlags.ack) !== 0) text += ` Ack=${segment.relativeAcknowledgement}`;
-  text += ` Win=${segment.windowSize}`;
+  output.decimal(headers.sourcePort);
+  output.raw(arrow, 0, arrow.length);
+  output.decimal(headers.destinationPort);
+  output.text(flagListOf(flags));
+  output.decimal(segment.relativeSequence);
+  if ((flags & tcpFlags.ack) !== 0) {
+    output.text(' Ack=');
+    output.decimal(segment.relativeAcknowledgement);
+  }
+  output.text(' Win=');
+  output.decimal(segment.windowSize);
   const bytes = headers.source.bytes;
   const at = headers.tcpOffset;
-  if ((flags & tcpFlags.urg) !== 0) text += ` Urg=${uint16At(bytes, at + 18)}`;
-  text += ` Len=${headers.wirePayloadLength}`;
+  if ((flags & tcpFlags.urg) !== 0) output.text(` Urg=${uint16At(bytes, at + 18)}`);
+  output.text(' Len=');
+  output.decimal(headers.wirePayloadLength);
   const end = Math.min(at + (bytes[at + 12]! >> 4) * 4, bytes.length);
   const base = (headers.acknowledgement - segment.relativeAcknowledgement) >>> 0;
   for (let option = at + 20; option < end; ) {
     const length = optionLength(bytes, option, end);
     if (length < 0) break;
-    text += optionInfo(bytes, option, length, base);
+    if (bytes[option] === optionKinds.timestamps) {
+      output.text(' TSval=');
+      output.decimal(uint32At(bytes, option + 2));
+      output.text(' TSecr=');
+      output.decimal(uint32At(bytes, option + 6));
+    } else {
+      output.text(optionInfo(bytes, option, length, base));
+    }
     option += length;
   }
-  return text;
 }
 
 function optionInfo(bytes: Uint8Array, at: number, length: number, base: number): string {
@@ -235,8 +278,6 @@ function optionInfo(bytes: Uint8Array, at: number, length: number, base: number)
       }
       return text;
     }
-    case optionKinds.timestamps:
-      return ` TSval=${uint32At(bytes, at + 2)} TSecr=${uint32At(bytes, at + 6)}`;
     case optionKinds.md5:
       return ' MD5';
     case optionKinds.userTimeout:

@@ -1,4 +1,5 @@
 /** What a frame turned out to be. Made by `Dissector.next`; nothing in it changes afterwards, so it may be described at any time. */
+import type { Utf8Buffer } from '../base/utf8-buffer.ts';
 import type { SegmentAnalysis } from '../capture/flow.ts';
 import type { Frame } from '../capture/frame.ts';
 import type { FrameHeaders } from '../capture/frame-headers.ts';
@@ -23,6 +24,8 @@ export interface DissectedFrame {
   destination(): string;
   protocol(): string;
   info(): string;
+  /** `info()`, appended as UTF-8: for what prints millions of rows. */
+  writeInfo(output: Utf8Buffer): void;
   /** Every layer, from Frame up, into the sink. */
   describe(sink: FieldSink): void;
 }

@@ -1,5 +1,6 @@
 /** Text from packets, made fit for a line of a tree or a column of a table. */
 import { decodeUtf8 } from '../base/bytes.ts';
+import type { Utf8Buffer } from '../base/utf8-buffer.ts';
 
 /** What cannot be shown as it is: controls, invisible formatting, what is unassigned, and surrogates without a partner. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cn}\p{Cs}]/gu;
@@ -76,6 +77,11 @@ function utf8BytesOf(code: number): number {
 /** `bytes[start..end)` as UTF-8, what is not UTF-8 as U+FFFD. The strict decoder knows a quick way for short texts, and nearly all are good. */
 export function decodeText(bytes: Uint8Array, start = 0, end = bytes.length): string {
   return decodeUtf8(bytes, start, end) ?? decoder.decode(bytes.subarray(start, end));
+}
+
+/** Appends what `decodeText` gives of `bytes[start..end)`. */
+export function appendText(output: Utf8Buffer, bytes: Uint8Array, start: number, end: number): void {
+  if (!output.ascii(bytes, start, end)) output.text(decodeText(bytes, start, end));
 }
 
 interface Runtime {

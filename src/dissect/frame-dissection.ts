@@ -1,9 +1,10 @@
 /** A frame that was dissected: what it turned out to be, to be described when somebody asks. */
+import { textOf, type Utf8Buffer } from '../base/utf8-buffer.ts';
 import { type SegmentAnalysis, segmentMarks } from '../capture/flow.ts';
 import type { Frame } from '../capture/frame.ts';
 import type { FrameHeaders } from '../capture/frame-headers.ts';
 import { linkTypes } from '../capture/link-types.ts';
-import { destinationColumn, infoColumn, protocolColumn, sourceColumn } from './columns.ts';
+import { destinationColumn, protocolColumn, sourceColumn, writeInfoColumn } from './columns.ts';
 import type { DissectedFrame } from './dissected-frame.ts';
 import type { TimeValue } from './field.ts';
 import type { FieldSink } from './field-sink.ts';
@@ -81,7 +82,11 @@ export class FrameDissection implements DissectedFrame {
   }
 
   info(): string {
-    return infoColumn(this);
+    return textOf((output) => writeInfoColumn(this, output));
+  }
+
+  writeInfo(output: Utf8Buffer): void {
+    writeInfoColumn(this, output);
   }
 
   /** As `frame.protocols` has it: `eth:ethertype:ip:tcp:mqtt`. */

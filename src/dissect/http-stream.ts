@@ -21,6 +21,7 @@ class Half {
 }
 
 export class HttpStream implements StreamDissector {
+  readonly #carrier: string;
   readonly #makeWebSocket: (subprotocol: string | undefined) => StreamDissector;
   readonly #halves: readonly [Half, Half] = [new Half(), new Half()];
   #webSocket: StreamDissector | undefined = undefined;
@@ -28,8 +29,12 @@ export class HttpStream implements StreamDissector {
   #asksForUpgrade = false;
   #subprotocols: string | undefined = undefined;
 
-  /** @param makeWebSocket - makes what dissects an upgraded connection, given the subprotocols that were agreed or asked for */
-  constructor(makeWebSocket: (subprotocol: string | undefined) => StreamDissector) {
+  /**
+   * @param carrier - what the bytes lie in, for the name of what is put together: `TCP` or `TLS`
+   * @param makeWebSocket - makes what dissects an upgraded connection, given the subprotocols that were agreed or asked for
+   */
+  constructor(carrier: string, makeWebSocket: (subprotocol: string | undefined) => StreamDissector) {
+    this.#carrier = carrier;
     this.#makeWebSocket = makeWebSocket;
   }
 
@@ -95,7 +100,7 @@ export class HttpStream implements StreamDissector {
     if (end > 0) {
       const rest = half.head.length - end;
       half.head.trim(end);
-      const source = half.head.finish('TCP');
+      const source = half.head.finish(this.#carrier);
       this.#takeHead(half, source, 0, end, layers);
       return chunk.end - rest;
     }

@@ -1,4 +1,5 @@
 /** What makes layers of the bytes of a connection: MQTT itself, or what MQTT comes wrapped in. */
+import type { Utf8Buffer } from '../base/utf8-buffer.ts';
 import type { Direction } from '../capture/flow.ts';
 import type { DataSource, Frame } from '../capture/frame.ts';
 import type { StreamChunk } from '../capture/stream-chunk.ts';
@@ -24,6 +25,8 @@ export interface UpperLayer extends Layer {
   readonly columnProtocol: string;
   /** Its part of the Info column: `Publish Ack (id=1)`. */
   info(): string;
+  /** The same, appended, where that is quicker. */
+  writeInfo?(output: Utf8Buffer): void;
   /** Where its bytes lie: in a frame, or in what was put together for it, which then has `segments`. */
   readonly source: DataSource;
   readonly start: number;
