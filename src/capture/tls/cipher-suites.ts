@@ -65,12 +65,12 @@ const gcm = [0x9c, 0x9e, 0xa0, 0xa2, 0xa4, 0xa6, 0xa8, 0xaa, 0xac, 0xc02b, 0xc02
 define('explicit', 'aes-128-gcm', 'sha256', 16, gcm);
 define('explicit', 'aes-256-gcm', 'sha384', 16, following(gcm));
 
-/** RSA, DHE_RSA; PSK, DHE_PSK; ECDHE_ECDSA. ECDHE_PSK has 128 bits only. */
+/** RSA, DHE_RSA; PSK, DHE_PSK; ECDHE_ECDSA. ECDHE_PSK and ECJPAKE have 128 bits only. */
 const ccm = [0xc09c, 0xc09e, 0xc0a4, 0xc0a6, 0xc0ac];
 define('explicit', 'aes-128-ccm', 'sha256', 16, [...ccm, 0xd005]);
 define('explicit', 'aes-256-ccm', 'sha256', 16, following(ccm));
 const ccm8 = [0xc0a0, 0xc0a2, 0xc0a8, 0xc0aa, 0xc0ae];
-define('explicit', 'aes-128-ccm', 'sha256', 8, [...ccm8, 0xd003]);
+define('explicit', 'aes-128-ccm', 'sha256', 8, [...ccm8, 0xc0ff, 0xd003]);
 define('explicit', 'aes-256-ccm', 'sha256', 8, following(ccm8));
 
 /** RSA, DHE_RSA, DH_RSA, DHE_DSS, DH_DSS, DH_anon; ECDHE_ECDSA, ECDH_ECDSA, ECDHE_RSA, ECDH_RSA; PSK, DHE_PSK, RSA_PSK. */
