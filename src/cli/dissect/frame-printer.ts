@@ -13,10 +13,10 @@ export interface FramePrinter {
    * @param values - the values of `fields`
    * @param previousShown - the frame that was shown before this one
    */
-  frame(frame: DissectedFrame, values: ValueSink, previousShown: DissectedFrame | undefined): string;
+  frame?(frame: DissectedFrame, values: ValueSink, previousShown: DissectedFrame | undefined): string;
   /** A frame that does not match the display filter, for who has to know what came before those that do. */
   passed?(frame: DissectedFrame): void;
-  /** The same for printers that are in a hurry: appends to `output` what `frame` gives. */
+  /** The same for printers that are in a hurry: appends the lines to `output`. Every printer has one of both. */
   write?(output: Utf8Buffer, frame: DissectedFrame, values: ValueSink, previousShown: DissectedFrame | undefined): void;
   /** After the last. */
   end(): string;

@@ -2,6 +2,7 @@
 import type { Utf8Buffer } from '../../base/utf8-buffer.ts';
 import type { Frame } from '../../capture/frame.ts';
 import type { DissectedFrame } from '../../dissect/dissected-frame.ts';
+import { fields } from '../../dissect/mqtt/fields.ts';
 import { ValueSink } from '../../dissect/value-sink.ts';
 import type { Dissection } from './dissection.ts';
 
@@ -10,6 +11,10 @@ export class Rendering {
   readonly #sink: ValueSink;
   /** Whether anything is to be gathered in the sink. */
   readonly #gathers: boolean;
+  /** Whether everything gathered is of MQTT, so that frames without layers above TCP have none of it. */
+  readonly #isAboveTcp: boolean;
+  /** Whether the filter shows a frame that has nothing of what it asks for. */
+  readonly #showsEmpty: boolean;
   #previousShown: DissectedFrame | undefined = undefined;
 
   constructor(dissection: Dissection) {
@@ -21,6 +26,10 @@ export class Rendering {
       keepsTexts: consumer.fields.some(({ type }) => type === 'protocol'),
     });
     this.#gathers = (filter?.fields.length ?? 0) + consumer.fields.length > 0;
+    this.#isAboveTcp = [...(filter?.fields ?? []), ...consumer.fields].every(
+      ({ protocol }) => protocol === fields.self,
+    );
+    this.#showsEmpty = filter === undefined || filter.matches(this.#sink);
   }
 
   /** Appends what stands before all frames. */
@@ -37,11 +46,12 @@ export class Rendering {
     const dissected = dissector.next(frame);
     if (this.#gathers) {
       this.#sink.reset();
-      dissected.describe(this.#sink);
+      if (dissected.layers.length > 0 || !this.#isAboveTcp) dissected.describe(this.#sink);
+      else if (!this.#showsEmpty) return false;
     }
     if (filter !== undefined && !filter.matches(this.#sink)) return false;
-    if (consumer.write === undefined) output.text(consumer.frame(dissected, this.#sink, this.#previousShown));
-    else consumer.write(output, dissected, this.#sink, this.#previousShown);
+    if (consumer.write !== undefined) consumer.write(output, dissected, this.#sink, this.#previousShown);
+    else if (consumer.frame !== undefined) output.text(consumer.frame(dissected, this.#sink, this.#previousShown));
     dissector.displayed(frame);
     this.#previousShown = dissected;
     return true;

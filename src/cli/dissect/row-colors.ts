@@ -30,7 +30,7 @@ const colorOfType: Readonly<Record<number, string>> = {
 export function rowColors(choice: 'auto' | 'always' | 'never'): RowColors | undefined {
   if (choice === 'never') return undefined;
   if (choice === 'auto' && (process.stdout.isTTY !== true || (process.env.NO_COLOR ?? '') !== '')) return undefined;
-  return { around: (frame, row) => `${colorOf(frame)}${row}${plain}` };
+  return { before: colorOf, after: plain };
 }
 
 function colorOf({ segment, layers }: DissectedFrame): string {

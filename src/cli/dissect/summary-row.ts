@@ -1,5 +1,7 @@
 /** A frame as a row: number, time, source, destination, protocol, length and info, in tshark's columns. */
+import type { Utf8Buffer } from '../../base/utf8-buffer.ts';
 import type { DissectedFrame } from '../../dissect/dissected-frame.ts';
+import { formatIpv4 } from '../../dissect/format-address.ts';
 import type { TimeForm } from './arguments.ts';
 
 const numberWidth = 5;
@@ -34,20 +36,97 @@ export function summaryColumns(
   };
 }
 
-/** `    4   0.000082    127.0.0.1 → 127.0.0.1    MQTT 84 Connect Command` */
-export function summaryRow(columns: SummaryColumns): string {
-  const { number, time, source, destination, protocol, length, info } = columns;
-  const from = source.padStart(addressWidth);
-  const to = destination.padEnd(addressWidth);
-  return `${number.padStart(numberWidth)} ${time.padStart(timeWidth)} ${from} → ${to} ${protocol} ${length} ${info}`;
+/** Appends `    4   0.000082    127.0.0.1 → 127.0.0.1    MQTT 84 Connect Command`, without a line feed. */
+export class SummaryRow {
+  readonly #timeForm: TimeForm;
+  readonly #separator: number;
+  readonly #arrow: Uint8Array;
+  readonly #sources = new AddressCache((text) => text.padStart(addressWidth));
+  readonly #destinations = new AddressCache((text) => text.padEnd(addressWidth));
+
+  /** @param hasTabs - between the columns */
+  constructor(timeForm: TimeForm, hasTabs: boolean) {
+    this.#timeForm = timeForm;
+    this.#separator = hasTabs ? 0x09 : 0x20;
+    // The arrow, U+2192, between two separators.
+    this.#arrow = Uint8Array.of(this.#separator, 0xe2, 0x86, 0x92, this.#separator);
+  }
+
+  write(output: Utf8Buffer, frame: DissectedFrame, previousShown: DissectedFrame | undefined): void {
+    const separator = this.#separator;
+    output.decimal(frame.frame.number, numberWidth, space);
+    output.byte(separator);
+    writeTime(output, frame, this.#timeForm, previousShown);
+    output.byte(separator);
+    const { headers } = frame;
+    if (headers.ipVersion === 4 && headers.ipHeaderLength >= 20) {
+      const { bytes } = headers.frame;
+      output.text(this.#sources.at(bytes, headers.ipOffset + 12));
+      output.raw(this.#arrow, 0, 5);
+      output.text(this.#destinations.at(bytes, headers.ipOffset + 16));
+    } else {
+      output.text(frame.source().padStart(addressWidth));
+      output.raw(this.#arrow, 0, 5);
+      output.text(frame.destination().padEnd(addressWidth));
+    }
+    output.byte(separator);
+    output.text(frame.protocol());
+    output.byte(separator);
+    output.decimal(frame.frame.length);
+    output.byte(separator);
+    frame.writeInfo(output);
+  }
 }
 
-/** The same with tabs between the columns. */
-export function tabbedRow(columns: SummaryColumns): string {
-  const { number, time, source, destination, protocol, length, info } = columns;
-  const from = source.padStart(addressWidth);
-  const to = destination.padEnd(addressWidth);
-  return `${number.padStart(numberWidth)}\t${time.padStart(timeWidth)}\t${from}\t→\t${to}\t${protocol}\t${length}\t${info}`;
+const space = 0x20;
+
+/** Texts of IPv4 addresses, the last of each of so many kinds. */
+const cachedAddresses = 1024;
+
+class AddressCache {
+  readonly #padded: (text: string) => string;
+  readonly #addresses = new Int32Array(cachedAddresses);
+  readonly #texts: string[];
+
+  constructor(padded: (text: string) => string) {
+    this.#padded = padded;
+    this.#texts = new Array<string>(cachedAddresses).fill(padded('0.0.0.0'));
+  }
+
+  /** Of the four bytes at a place. */
+  at(bytes: Uint8Array, at: number): string {
+    const address = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    const slot = (address ^ (address >>> 10) ^ (address >>> 20)) & (cachedAddresses - 1);
+    if (this.#addresses[slot] !== address) {
+      this.#addresses[slot] = address;
+      this.#texts[slot] = this.#padded(formatIpv4(address >>> 0));
+    }
+    return this.#texts[slot]!;
+  }
+}
+
+/** The usual times quickly, all others by `timeColumn`. */
+function writeTime(
+  output: Utf8Buffer,
+  frame: DissectedFrame,
+  form: TimeForm,
+  previousShown: DissectedFrame | undefined,
+): void {
+  if (form === 'r' && frame.frame.hasTime && frame.frame.interface.timeDigits === microsecondDigits) {
+    let seconds = frame.frame.seconds - frame.first.seconds;
+    let nanoseconds = frame.frame.nanoseconds - frame.first.nanoseconds;
+    if (nanoseconds < 0) {
+      seconds--;
+      nanoseconds += 1e9;
+    }
+    if (seconds >= 0) {
+      output.decimal(seconds, timeWidth - 1 - microsecondDigits, space);
+      output.byte(0x2e);
+      output.decimal((nanoseconds / 1000) | 0, microsecondDigits);
+      return;
+    }
+  }
+  output.text(timeColumn(frame, form, previousShown).padStart(timeWidth));
 }
 
 function timeColumn(

@@ -1,4 +1,5 @@
 /** Text as people read it: rows, trees and hex dumps, in tshark's order. */
+import type { Utf8Buffer } from '../../base/utf8-buffer.ts';
 import type { DataSource } from '../../capture/frame.ts';
 import { describeNode } from '../../dissect/describe-node.ts';
 import type { DissectedFrame } from '../../dissect/dissected-frame.ts';
@@ -9,23 +10,28 @@ import type { DissectRequest } from './arguments.ts';
 import type { FramePrinter } from './frame-printer.ts';
 import { hexDump } from './hex-dump.ts';
 import { isShown } from './shown-nodes.ts';
-import { summaryColumns, summaryRow, tabbedRow } from './summary-row.ts';
+import { SummaryRow } from './summary-row.ts';
 
 /** Escape sequences around a row, by what the frame is. */
 export interface RowColors {
-  around(frame: DissectedFrame, row: string): string;
+  before(frame: DissectedFrame): string;
+  readonly after: string;
 }
+
+const lineFeed = 0x0a;
 
 export class TextPrinter implements FramePrinter {
   readonly fields = [];
   readonly #request: DissectRequest;
   readonly #colors: RowColors | undefined;
   readonly #openProtocols: ReadonlySet<string> | undefined;
+  readonly #row: SummaryRow;
   readonly #sink = new TreeSink();
 
   constructor(request: DissectRequest, colors: RowColors | undefined) {
     this.#request = request;
     this.#colors = colors;
+    this.#row = new SummaryRow(request.timeForm, request.format === 'tabs');
     this.#openProtocols = request.openProtocols === undefined ? undefined : new Set(request.openProtocols);
   }
 
@@ -37,24 +43,28 @@ export class TextPrinter implements FramePrinter {
     return '';
   }
 
-  frame(frame: DissectedFrame, _values: ValueSink, previousShown: DissectedFrame | undefined): string {
-    const { showsSummary, showsTree, showsHexadecimal, lineSeparator, format, timeForm } = this.#request;
-    let text = '';
+  write(
+    output: Utf8Buffer,
+    frame: DissectedFrame,
+    _values: ValueSink,
+    previousShown: DissectedFrame | undefined,
+  ): void {
+    const { showsSummary, showsTree, showsHexadecimal, lineSeparator } = this.#request;
     if (showsSummary) {
-      const columns = summaryColumns(frame, timeForm, previousShown);
-      const row = format === 'tabs' ? tabbedRow(columns) : summaryRow(columns);
-      text += `${this.#colors === undefined ? row : this.#colors.around(frame, row)}\n`;
+      if (this.#colors !== undefined) output.text(this.#colors.before(frame));
+      this.#row.write(output, frame, previousShown);
+      if (this.#colors !== undefined) output.text(this.#colors.after);
+      output.byte(lineFeed);
     }
     if (showsTree || showsHexadecimal) {
       this.#sink.reset();
       frame.describe(this.#sink);
       const { roots } = this.#sink;
-      if (showsTree) text += `${this.#tree(roots)}\n`;
-      if (showsTree && showsHexadecimal) text += '\n';
-      if (showsHexadecimal) text += `${dumps(frame.frame, roots)}\n`;
+      if (showsTree) output.text(`${this.#tree(roots)}\n`);
+      if (showsTree && showsHexadecimal) output.byte(lineFeed);
+      if (showsHexadecimal) output.text(`${dumps(frame.frame, roots)}\n`);
     }
-    if (lineSeparator !== undefined) text += `${lineSeparator}\n`;
-    return text;
+    if (lineSeparator !== undefined) output.text(`${lineSeparator}\n`);
   }
 
   #tree(roots: readonly FieldNode[]): string {

@@ -64,8 +64,11 @@ export class ConnectionRecord {
 
   /** What the client is called: its identifier, or where it is. */
   get clientName(): string {
-    const { clientAddress, clientPort } = this.ends;
-    return this.clientIdentifier === '' ? endpointText(clientAddress, clientPort) : this.clientIdentifier;
+    return this.clientIdentifier === '' ? this.addressName : this.clientIdentifier;
+  }
+
+  get addressName(): string {
+    return endpointText(this.ends.clientAddress, this.ends.clientPort);
   }
 
   /** Whether the broker has accepted it, as far as anything was seen. */

@@ -85,6 +85,11 @@ export class ConnectionTracker {
     }
   }
 
+  /** The connection that a frame belongs to, as it is after the frame; undefined if it has nothing to do with MQTT. */
+  connectionOf({ segment }: DissectedFrame): ConnectionRecord | undefined {
+    return segment === undefined ? undefined : this.#flows.get(segment.flow)?.connection;
+  }
+
   /** A connection that carries MQTT, or should; undefined if this frame does not say so. */
   #begin(frame: DissectedFrame): FlowRecord | undefined {
     const { flow, direction, sinceFirstNs } = frame.segment!;

@@ -14,7 +14,7 @@ export interface WillContent {
 }
 
 /** A Session that never expires. [MQTT 5.0 §3.1.2.11.2] */
-const neverExpires = 0xffffffff;
+export const neverExpires = 0xffffffff;
 
 export interface ConnectContent {
   readonly cleanStart: boolean;
