@@ -114,6 +114,7 @@ async function measure(
       const broker = brokers.find((each) => each.name === outcome.broker)!;
       const load = {
         ...{ flow, qos, topics, isDurable, payloadBytes, protocol },
+        ...{ prefix: 'bench', clientPrefix: 'bench', isRetained: false, receiveMaximum: undefined, rate: undefined },
         ...{ seconds, warmUpSeconds, publishWindow, deliveryWindow: deliveryWindow(qos) },
       };
       try {

@@ -3,10 +3,10 @@ import { accessSync, constants } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BrokerDefinition, commandBroker, defaultBrokerNames, knownBrokers } from './brokers.ts';
-import { type Cores, chooseCores } from './cores.ts';
 import { type Flow, parseFlow, topicsMax } from '../src/bench/flow.ts';
 import { type Protocol, payloadBytesMax, payloadHeadBytes, type QoS } from '../src/bench/wire.ts';
+import { type BrokerDefinition, commandBroker, defaultBrokerNames, knownBrokers } from './brokers.ts';
+import { type Cores, chooseCores } from './cores.ts';
 
 /** Cases that are measured with the same brokers: every flow with every QoS and number of topics. A table of its own. */
 export interface CaseGroup {

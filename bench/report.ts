@@ -1,6 +1,7 @@
 /** Writes down what was measured: a table that reads well on a terminal and is Markdown at the same time. */
-import { isInMemory, recordBytes } from './disk.ts';
+
 import type { QoS } from '../src/bench/wire.ts';
+import { isInMemory, recordBytes } from './disk.ts';
 import type { Machine } from './machine.ts';
 import type { BenchmarkOptions, CaseGroup } from './options.ts';
 import { faultsOf, type Outcome, type Spread, type Summary, spread, summarise } from './outcomes.ts';

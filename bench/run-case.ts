@@ -2,14 +2,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import type { LoadOptions, LoadResult } from '../src/bench/load.ts';
+import { plainTarget } from '../src/bench/target.ts';
+import type { Protocol } from '../src/bench/wire.ts';
 import type { BrokerDefinition } from './brokers.ts';
 import { type Cores, pinned } from './cores.ts';
-import type { LoadOptions, LoadResult } from '../src/bench/load.ts';
 import type { GeneratorAnswer } from './generator.ts';
 import { StartedProcess } from './started-process.ts';
 
 /** What a case leaves open of a load: where the broker is is not known before. */
-export type CaseLoad = Omit<LoadOptions, 'host' | 'port' | 'brokerProcessId' | 'cores'>;
+export type CaseLoad = Omit<LoadOptions, 'target' | 'brokerProcessId' | 'cores'> & { readonly protocol: Protocol };
 
 export interface CaseOptions {
   readonly broker: BrokerDefinition;
@@ -76,7 +78,8 @@ async function generate(options: CaseOptions, port: number, brokerProcessId: num
       onAbort = () => reject(signal.reason);
       signal.addEventListener('abort', onAbort);
       if (signal.aborted) onAbort();
-      const message: LoadOptions = { ...load, host: '127.0.0.1', port, brokerProcessId, cores };
+      const target = plainTarget('127.0.0.1', port, load.protocol);
+      const message: LoadOptions = { ...load, target, brokerProcessId, cores };
       generator.child.send(message, (error) => {
         if (error !== null) reject(error);
       });

@@ -24,6 +24,8 @@ try {
     format: 'esm',
     platform: 'node',
     target: 'node20',
+    // Packages that are no ES modules ask for Node's modules with `require`.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'warning',
   });
   const args = process.argv.slice(2);

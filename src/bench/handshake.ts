@@ -1,27 +1,25 @@
 /** Brings a link to where messages may flow: CONNECT, and for a subscriber SUBSCRIBE. */
+import { reasonCodeName } from '../protocol/reason-codes.ts';
 import { Link } from './link.ts';
 import { LoadError } from './load-error.ts';
 import type { PacketReceiver } from './packet-cutter.ts';
-import {
-  checkSuback,
-  connectPacket,
-  firstByte,
-  type Protocol,
-  type QoS,
-  readConnack,
-  subscribePacket,
-} from './wire.ts';
+import type { Target } from './target.ts';
+import { checkSuback, connectPacket, firstByte, type QoS, readConnack, subscribePacket } from './wire.ts';
 
 export interface HandshakeOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly protocol: Protocol;
+  readonly target: Target;
+  /** Number of the connection. */
+  readonly index: number;
   readonly clientIdentifier: string;
-  /** What to subscribe to; undefined for a publisher. */
-  readonly topicFilter: string | undefined;
+  /** What to subscribe to with one SUBSCRIBE; none for a publisher. */
+  readonly topicFilters: readonly string[];
   readonly qos: QoS;
   /** Whether the Session outlives the connection. */
   readonly isPersistent: boolean;
+  /** Seconds; default 0, none. Whoever asks for one sends the PINGREQ, too. */
+  readonly keepAlive?: number | undefined;
+  /** MQTT 5: unacknowledged messages that the broker may send at once. */
+  readonly receiveMaximum?: number | undefined;
   readonly publishBytes: number;
   /** Called once if the connection fails, now or later. */
   readonly onFailure: (error: Error) => void;
@@ -40,7 +38,8 @@ export interface OpenLink {
  * @throws {LoadError} if the broker refuses or goes away; `onFailure` is called then, too
  */
 export function openLink(options: HandshakeOptions, onLink: (link: Link) => void): Promise<OpenLink> {
-  const { protocol, qos, topicFilter, isPersistent } = options;
+  const { target, qos, topicFilters } = options;
+  const { protocol } = target;
   return new Promise((resolve, reject) => {
     let receiveMaximum = 0;
     const receiver: PacketReceiver = {
@@ -49,10 +48,10 @@ export function openLink(options: HandshakeOptions, onLink: (link: Link) => void
         const first = bytes[offset]!;
         if (first === firstByte.connack && receiveMaximum === 0) {
           receiveMaximum = readConnack(protocol, bytes.subarray(body, end));
-          if (topicFilter === undefined) resolve({ link, receiveMaximum });
-          else link.write(subscribePacket(protocol, topicFilter, qos));
-        } else if (first === firstByte.suback && topicFilter !== undefined) {
-          checkSuback(protocol, bytes.subarray(body, end), qos);
+          if (topicFilters.length === 0) resolve({ link, receiveMaximum });
+          else link.write(subscribePacket(protocol, topicFilters, qos));
+        } else if (first === firstByte.suback && topicFilters.length > 0) {
+          checkSuback(protocol, bytes.subarray(body, end), qos, topicFilters.length);
           resolve({ link, receiveMaximum });
         } else {
           throw unexpectedPacket(bytes, offset, body, end);
@@ -61,12 +60,12 @@ export function openLink(options: HandshakeOptions, onLink: (link: Link) => void
       endChunk: () => {},
     };
     const link: Link = new Link({
-      host: options.host,
-      port: options.port,
+      target,
+      index: options.index,
       name: options.clientIdentifier,
       publishBytes: options.publishBytes,
       receiver,
-      onOpen: () => link.write(connectPacket(protocol, options.clientIdentifier, isPersistent)),
+      onOpen: () => link.write(connectPacket({ ...target, ...options })),
       onDrain: options.onDrain,
       onFailure: (error) => {
         reject(error);
@@ -83,7 +82,7 @@ export function unexpectedPacket(bytes: Uint8Array, offset: number, body: number
   const size = end - offset;
   if (first !== firstByte.disconnect) return new LoadError(`did not expect packet ${hex(first)} of ${size} bytes`);
   const reasonCode = body < end ? bytes[body]! : 0;
-  return new LoadError(`the broker disconnects with code ${hex(reasonCode)}`);
+  return new LoadError(`the broker disconnects with code ${hex(reasonCode)} (${reasonCodeName(reasonCode)})`);
 }
 
 function hex(value: number): string {

@@ -1,11 +1,13 @@
-/** One connection to the broker: a socket, the packets cut out of it, and a buffer for what is to be sent. */
-import { connect, type Socket } from 'node:net';
+/** One connection to the broker: a byte stream, the packets cut out of it, and a buffer for what is to be sent. */
+import { type ByteStream, openByteStream } from './byte-stream.ts';
 import { LoadError } from './load-error.ts';
 import { PacketCutter, type PacketReceiver } from './packet-cutter.ts';
+import type { Target } from './target.ts';
 
 export interface LinkOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly target: Target;
+  /** Number of the connection. */
+  readonly index: number;
   /** In messages: `publisher 7`. */
   readonly name: string;
   /** Bytes of the largest PUBLISH that is expected. */
@@ -19,49 +21,42 @@ export interface LinkOptions {
   readonly onDrain: () => void;
 }
 
-/**
- * What all sockets read into, one after the other: each read is handled before the next begins. At 80 bytes per message this
- * takes 13,000 of them with one system call.
- */
-const receiveBuffer = new Uint8Array(1_048_576);
-
-const outboxBytes = 4096;
+const outboxBytesMin = 64;
+const noBytes = new Uint8Array(0);
 
 export class Link {
   readonly #name: string;
-  readonly #socket: Socket;
+  readonly #stream: ByteStream;
   readonly #cutter: PacketCutter;
   readonly #onFailure: (error: Error) => void;
   #isOver = false;
   /** Bytes that have come. */
   receivedBytes = 0;
-  #outbox = new Uint8Array(outboxBytes);
+  /** Grows as needed: thousands of connections send nothing but their CONNECT. */
+  #outbox: Uint8Array = noBytes;
   #outboxLength = 0;
 
   constructor(options: LinkOptions) {
     this.#name = options.name;
     this.#onFailure = options.onFailure;
     this.#cutter = new PacketCutter(options.receiver, options.publishBytes);
-    this.#socket = connect({
-      host: options.host,
-      port: options.port,
-      noDelay: true,
-      onread: {
-        buffer: receiveBuffer,
-        callback: (length, bytes) => {
-          this.#receive(bytes, length);
-          return true;
-        },
+    this.#stream = openByteStream(options.target, options.index, {
+      onOpen: () => {
+        if (!this.#isOver) options.onOpen();
       },
+      onBytes: (bytes, length) => this.#receive(bytes, length),
+      onDrain: options.onDrain,
+      onClose: (error) => this.#fail(error ?? new LoadError('the broker closed the connection')),
     });
-    this.#socket.on('connect', options.onOpen);
-    this.#socket.on('drain', options.onDrain);
-    this.#socket.on('error', (error) => this.#fail(error));
-    this.#socket.on('close', () => this.#fail(new LoadError('the broker closed the connection')));
   }
 
   set receiver(receiver: PacketReceiver) {
     this.#cutter.receiver = receiver;
+  }
+
+  /** Whether it was ended, or has failed. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /**
@@ -70,20 +65,20 @@ export class Link {
    */
   write(bytes: Uint8Array): boolean {
     if (this.#isOver) return true;
-    this.#socket.write(bytes);
-    return this.#socket.writableLength === 0;
+    this.#stream.write(bytes);
+    return this.#stream.bufferedBytes === 0;
   }
 
   /** Whether something that was written has not been taken yet. */
   get isCongested(): boolean {
-    return this.#socket.writableLength > 0;
+    return this.#stream.bufferedBytes > 0;
   }
 
   /** Room for `count` bytes more; `append…` takes them. */
   reserve(count: number): void {
     const needed = this.#outboxLength + count;
     if (needed <= this.#outbox.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#outbox.length * 2));
+    const larger = new Uint8Array(Math.max(needed, this.#outbox.length * 2, outboxBytesMin));
     larger.set(this.#outbox.subarray(0, this.#outboxLength));
     this.#outbox = larger;
   }
@@ -117,13 +112,13 @@ export class Link {
   end(lastBytes: Uint8Array): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#socket.end(lastBytes);
+    this.#stream.end(lastBytes);
   }
 
   /** Closes at once. */
   destroy(): void {
     this.#isOver = true;
-    this.#socket.destroy();
+    this.#stream.destroy();
   }
 
   #receive(bytes: Uint8Array, length: number): void {
@@ -139,7 +134,22 @@ export class Link {
   #fail(error: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#socket.destroy();
-    this.#onFailure(new LoadError(`${this.#name}: ${error.message}`, { cause: error }));
+    this.#stream.destroy();
+    this.#onFailure(new LoadError(`${this.#name}: ${explain(error)}`, { cause: error }));
+  }
+}
+
+/** The system's word for what happened, with what it means here. */
+function explain(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `${error.message} (nobody listens there)`;
+    case 'EMFILE':
+      return `${error.message} (this process may open no more files: raise ulimit -n)`;
+    case 'EADDRNOTAVAIL':
+      return `${error.message} (no local port is left: connect from more addresses)`;
+    default:
+      return error.message;
   }
 }

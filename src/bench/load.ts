@@ -1,68 +1,20 @@
 /** Drives one load against one broker, and counts. */
-import { type Flow, filterOf, receiversPerMessage, topicOf } from './flow.ts';
 import { Budget } from './budget.ts';
+import { clearRetained, forgetSessions } from './clean-up.ts';
+import { filtersOf, receiversOf, streamsOf, topicOf } from './flow.ts';
 import { openLink } from './handshake.ts';
 import type { Link } from './link.ts';
 import { LoadError } from './load-error.ts';
+import type { LoadOptions, LoadResult } from './load-options.ts';
+import { Pacer } from './pacer.ts';
 import { coreBusySeconds, processCpuSeconds } from './process-cpu.ts';
 import { type Publisher, StreamPublisher, WindowPublisher } from './publisher.ts';
+import { grouped, pause, type RunControl } from './run-control.ts';
 import { Subscriber } from './subscriber.ts';
 import { Turn } from './turn.ts';
-import { disconnectPacket, type Protocol, type PublishForm, publishForm, type QoS } from './wire.ts';
+import { disconnectPacket, type PublishForm, publishForm } from './wire.ts';
 
-export interface LoadOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly protocol: Protocol;
-  readonly flow: Flow;
-  readonly qos: QoS;
-  /** Whether the subscribers' Sessions outlive their connections; publishers' never do. */
-  readonly isDurable: boolean;
-  /** Topics of each publisher, which take turns; 1 to `topicsMax`. */
-  readonly topics: number;
-  /** `payloadHeadBytes` to `payloadBytesMax`. */
-  readonly payloadBytes: number;
-  /** Seconds under load before counting begins; 0 or more. */
-  readonly warmUpSeconds: number;
-  /** Seconds that are counted; above 0. */
-  readonly seconds: number;
-  /** QoS 1 and 2: unacknowledged messages per publisher, 1 to 65,535. The broker's Receive Maximum may lower it. */
-  readonly publishWindow: number;
-  /** Deliveries under way at once, over all connections; see `Budget`. */
-  readonly deliveryWindow: number;
-  /** Process whose processor time is taken. */
-  readonly brokerProcessId: number | undefined;
-  /** The core that each side runs on alone, as far as it knows. */
-  readonly cores: { readonly broker: number; readonly generator: number } | undefined;
-}
-
-export interface LoadResult {
-  /** Seconds that were counted in fact. */
-  readonly seconds: number;
-  /** Within these seconds: PUBLISH packets that subscribers received, and that publishers sent. */
-  readonly deliveries: number;
-  readonly publishes: number;
-  /** Within these seconds; undefined where the system does not tell. */
-  readonly brokerCpuSeconds: number | undefined;
-  readonly generatorCpuSeconds: number;
-  /** Within these seconds: what other programs (and the machine under this one) took of either core, whichever is more. */
-  readonly foreignCpuSeconds: number | undefined;
-  /** From the first message to the last, warm-up and drain included. */
-  readonly total: {
-    readonly published: number;
-    /** Deliveries that these should lead to. */
-    readonly expected: number;
-    /** Deliveries that came, repeated ones too. */
-    readonly received: number;
-    readonly lost: number;
-    /** Deliveries that had not come when waiting ended, though the broker was still at work. */
-    readonly late: number;
-    readonly duplicates: number;
-    readonly outOfOrder: number;
-  };
-  /** What is left of `deliveryWindow` after losses. */
-  readonly deliveryWindow: number;
-}
+export type { LatencyResult, LoadOptions, LoadResult } from './load-options.ts';
 
 /** For the broker to answer all connections, and then all publishers. */
 const connectTimeoutMs = 20_000;
@@ -84,32 +36,49 @@ const drainMs = 10;
 
 /**
  * Connects, publishes, counts, waits until everything has arrived, and disconnects.
- * @throws {LoadError} if the broker refuses, misbehaves or goes away
+ * @throws {LoadError} if the broker refuses, misbehaves or goes away, or the run is ended before messages flow
  */
-export async function runLoad(options: LoadOptions): Promise<LoadResult> {
-  const load = new Load(options);
+export async function runLoad(options: LoadOptions, control: RunControl = {}): Promise<LoadResult> {
+  const { isRetained, flow, topics, prefix, target } = options;
+  const names = isRetained
+    ? Array.from({ length: flow.publishers * topics }, (_, at) => topicOf(at, topics, prefix))
+    : [];
+  await clearRetained(target, options.clientPrefix, names);
+  const load = new Load(options, control);
   try {
     return await load.run();
   } finally {
     load.close();
+    await load.cleanUp(names);
   }
 }
 
 class Load {
   readonly #options: LoadOptions;
+  readonly #control: RunControl;
   readonly #links: Link[] = [];
   readonly #publishers: Publisher[] = [];
   readonly #subscribers: Subscriber[] = [];
+  readonly #receivers: readonly (readonly number[])[];
   readonly #budget: Budget;
+  readonly #pacer: Pacer | undefined;
   #late = 0;
+  /** Whether sessions were begun that outlive their connections. */
+  #hasConnected = false;
   readonly #turn = new Turn((error) => this.#fail(error));
   readonly #failure: Promise<never>;
   #fail: (error: unknown) => void = () => {};
 
-  constructor(options: LoadOptions) {
+  constructor(options: LoadOptions, control: RunControl) {
     this.#options = options;
-    const { flow, deliveryWindow } = options;
-    this.#budget = new Budget(deliveryWindow, flow.publishers * receiversPerMessage(flow));
+    this.#control = control;
+    const { flow, deliveryWindow, rate, topics } = options;
+    this.#receivers = receiversOf(flow);
+    this.#budget = new Budget(
+      deliveryWindow,
+      flow.publishers * Math.max(...this.#receivers.map((list) => list.length)),
+    );
+    this.#pacer = rate === undefined ? undefined : new Pacer(rate, flow.publishers, topics);
     this.#failure = new Promise((_resolve, reject) => {
       this.#fail = reject;
     });
@@ -119,12 +88,16 @@ class Load {
 
   async run(): Promise<LoadResult> {
     const { warmUpSeconds, seconds } = this.#options;
+    const { signal } = this.#control;
     await this.#connect();
+    if (signal?.aborted) throw new LoadError('ended before messages flowed');
+    this.#pacer?.start(this.#publishers, warmUpSeconds, seconds, (error) => this.#fail(error));
     for (const publisher of this.#publishers) publisher.resume();
-    await this.#watch(warmUpSeconds);
+    await this.#watch('warm-up', warmUpSeconds);
     const before = this.#snapshot();
-    await this.#watch(seconds);
+    await this.#watch('measuring', seconds);
     const after = this.#snapshot();
+    const isPartial = signal?.aborted === true;
     await this.#drain();
     return {
       seconds: after.seconds - before.seconds,
@@ -133,19 +106,38 @@ class Load {
       ...this.#times(before, after),
       total: this.#total(),
       deliveryWindow: this.#budget.deliveriesMax,
+      latency: this.#pacer?.result(this.#published()),
+      isPartial,
     };
   }
 
   close(): void {
+    this.#pacer?.stop();
     for (const link of this.#links) link.destroy();
+  }
+
+  /** Leaves nothing behind in a broker that goes on. One that is gone has nothing to leave. */
+  async cleanUp(retainedTopics: readonly string[]): Promise<void> {
+    const { target, flow, isDurable, clientPrefix } = this.#options;
+    try {
+      if (isDurable && this.#hasConnected) {
+        const names = Array.from({ length: flow.subscribers }, (_, index) => `${clientPrefix}-sub-${index}`);
+        await forgetSessions(target, names);
+      }
+      if (this.#hasConnected) await clearRetained(target, clientPrefix, retainedTopics);
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+    }
   }
 
   /** Subscribers first, so that nothing is published that they miss. */
   async #connect(): Promise<void> {
     const { flow, topics } = this.#options;
     const forms = Array.from({ length: flow.publishers * topics }, (_, stream) => this.#formOf(stream));
+    this.#report('connecting', undefined, `${flow.publishers + flow.subscribers} connections`);
     const subscribers = Array.from({ length: flow.subscribers }, (_, index) => this.#subscribe(index, forms));
     this.#subscribers.push(...(await this.#inTime(Promise.all(subscribers))));
+    this.#hasConnected = true;
     const publishers = Array.from({ length: flow.publishers }, (_, publisher) => {
       return this.#publish(publisher, forms.slice(publisher * topics, (publisher + 1) * topics));
     });
@@ -153,23 +145,26 @@ class Load {
   }
 
   #formOf(stream: number): PublishForm {
-    const { protocol, qos, topics, payloadBytes } = this.#options;
-    return publishForm(protocol, topicOf(stream, topics), qos, stream, payloadBytes);
+    const { target, qos, topics, payloadBytes, prefix, isRetained } = this.#options;
+    return publishForm(target.protocol, topicOf(stream, topics, prefix), qos, stream, payloadBytes, isRetained);
   }
 
   async #subscribe(index: number, forms: readonly PublishForm[]): Promise<Subscriber> {
-    const { flow, qos, topics } = this.#options;
+    const { flow, qos, topics, prefix, clientPrefix } = this.#options;
     const isPair = flow.shape === 'pairs';
     // All forms have the same lengths and offsets.
     const form = forms[0]!;
-    const { link } = await this.#open(`bench-sub-${index}`, filterOf(flow, index, topics), form, () => {});
+    const filters = filtersOf(flow, index, topics, prefix);
+    const { link } = await this.#open(flow.publishers + index, `${clientPrefix}-sub-${index}`, filters, form, () => {});
+    const streams = streamsOf(flow, index, topics);
     const subscriber = new Subscriber({
       link,
       turn: this.#turn,
       form,
       qos,
-      firstStream: isPair ? index * topics : 0,
-      streams: (isPair ? 1 : flow.publishers) * topics,
+      firstStream: streams.first,
+      streams: streams.count,
+      arrivals: this.#pacer,
       onGap: () => {
         if (qos === 0) this.#budget.shrink();
       },
@@ -180,10 +175,16 @@ class Load {
   }
 
   async #publish(publisher: number, forms: readonly PublishForm[]): Promise<Publisher> {
-    const { flow, qos, topics, publishWindow } = this.#options;
+    const { flow, qos, topics, publishWindow, clientPrefix } = this.#options;
     let created: Publisher | undefined;
     const onDrain = () => created?.resume();
-    const { link, receiveMaximum } = await this.#open(`bench-pub-${publisher}`, undefined, forms[0]!, onDrain);
+    const { link, receiveMaximum } = await this.#open(
+      publisher,
+      `${clientPrefix}-pub-${publisher}`,
+      [],
+      forms[0]!,
+      onDrain,
+    );
     const options = {
       link,
       turn: this.#turn,
@@ -191,7 +192,8 @@ class Load {
       firstStream: publisher * topics,
       publishers: flow.publishers,
       budget: this.#budget,
-      receivers: flow.shape === 'pairs' ? [this.#subscribers[publisher]!] : this.#subscribers,
+      receivers: this.#receivers[publisher]!.map((index) => this.#subscribers[index]!),
+      pace: this.#pacer?.paceOf(publisher),
     };
     created =
       qos === 0
@@ -201,13 +203,23 @@ class Load {
     return created;
   }
 
-  #open(clientIdentifier: string, topicFilter: string | undefined, form: PublishForm, onDrain: () => void) {
-    const { host, port, protocol, qos, isDurable } = this.#options;
-    const publishBytes = form.template.length;
-    const isPersistent = isDurable && topicFilter !== undefined;
-    const onFailure = (error: Error) => this.#fail(error);
+  #open(
+    index: number,
+    clientIdentifier: string,
+    topicFilters: readonly string[],
+    form: PublishForm,
+    onDrain: () => void,
+  ) {
+    const { target, qos, isDurable, receiveMaximum } = this.#options;
+    const isSubscriber = topicFilters.length > 0;
     return openLink(
-      { host, port, protocol, clientIdentifier, topicFilter, qos, isPersistent, publishBytes, onFailure, onDrain },
+      {
+        ...{ target, index, clientIdentifier, topicFilters, qos, onDrain },
+        isPersistent: isDurable && isSubscriber,
+        receiveMaximum: isSubscriber ? receiveMaximum : undefined,
+        publishBytes: form.template.length,
+        onFailure: (error) => this.#fail(error),
+      },
       (link) => this.#links.push(link),
     );
   }
@@ -217,12 +229,15 @@ class Load {
   }
 
   /** Waits while messages flow. */
-  async #watch(seconds: number): Promise<void> {
-    const endMs = performance.now() + seconds * 1000;
+  async #watch(phase: string, seconds: number): Promise<void> {
+    const { signal } = this.#control;
+    const beganMs = performance.now();
+    const endMs = beganMs + seconds * 1000;
     let received = this.#received();
-    let movedAtMs = performance.now();
-    for (let now = movedAtMs; now < endMs; now = performance.now()) {
-      await this.#race(wait(Math.min(endMs - now, watchMs)));
+    let movedAtMs = beganMs;
+    for (let now = beganMs; now < endMs && signal?.aborted !== true; now = performance.now()) {
+      this.#report(phase, (now - beganMs) / (endMs - beganMs), `${grouped(received)} deliveries`);
+      await this.#race(pause(Math.min(endMs - now, watchMs), signal));
       if (this.#received() !== received) {
         received = this.#received();
         movedAtMs = performance.now();
@@ -231,15 +246,17 @@ class Load {
         movedAtMs = performance.now();
       }
     }
+    if (signal?.aborted) this.#pacer?.cut();
   }
 
-  /** Stops publishing and waits for what is under way, as long as the broker does something. */
+  /** Stops publishing, but for what was due, and waits for what is under way, as long as the broker does something. */
   async #drain(): Promise<void> {
-    for (const publisher of this.#publishers) publisher.stop();
+    if (this.#pacer === undefined) for (const publisher of this.#publishers) publisher.stop();
     const endMs = performance.now() + drainMaxMs;
     let active = this.#activity();
     while (this.#unfinished() > 0 && performance.now() < endMs) {
-      await this.#race(wait(drainMs));
+      this.#report('draining', undefined, `${grouped(this.#unfinished())} messages under way`);
+      await this.#race(pause(drainMs));
       const now = this.#activity();
       const hasWorked = now.cpuSeconds - active.cpuSeconds > idleCpuSecondsMax;
       if (now.receivedBytes > active.receivedBytes || hasWorked) {
@@ -249,10 +266,12 @@ class Load {
         break;
       }
     }
+    for (const publisher of this.#publishers) publisher.stop();
+    this.#pacer?.stop();
     this.#late = this.#publishers.reduce((sum, publisher) => sum + publisher.outstanding, 0);
-    await this.#race(wait(graceMs));
+    await this.#race(pause(graceMs));
     for (const link of this.#links) link.end(disconnectPacket);
-    await wait(drainMs);
+    await pause(drainMs);
   }
 
   /** What the broker has done up to now, and when that is. */
@@ -265,9 +284,11 @@ class Load {
     };
   }
 
-  /** Deliveries and acknowledgements that are still to come. */
+  /** Deliveries and acknowledgements that are still to come, and messages that are still to be sent. */
   #unfinished(): number {
-    return this.#publishers.reduce((sum, publisher) => sum + publisher.outstanding + publisher.unacknowledged, 0);
+    return this.#publishers.reduce((sum, publisher) => {
+      return sum + publisher.outstanding + publisher.unacknowledged + Math.max(0, publisher.due);
+    }, 0);
   }
 
   #received(): number {
@@ -309,13 +330,17 @@ class Load {
     const published = this.#published();
     return {
       published,
-      expected: published * receiversPerMessage(this.#options.flow),
+      expected: this.#publishers.reduce((sum, { sent }, index) => sum + sent * this.#receivers[index]!.length, 0),
       received: this.#received(),
       late: this.#late,
       lost: ledgers.reduce((sum, ledger) => sum + ledger.lost, 0),
       duplicates: ledgers.reduce((sum, ledger) => sum + ledger.duplicates, 0),
       outOfOrder: ledgers.reduce((sum, ledger) => sum + ledger.outOfOrder, 0),
     };
+  }
+
+  #report(phase: string, share: number | undefined, text: string): void {
+    this.#control.onProgress?.({ phase, share, text });
   }
 
   #race<T>(step: Promise<T>): Promise<T> {
@@ -348,8 +373,4 @@ interface Snapshot {
 
 function difference(before: number | undefined, after: number | undefined): number | undefined {
   return before === undefined || after === undefined ? undefined : after - before;
-}
-
-function wait(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -14,12 +14,14 @@ export interface PacketReceiver {
 /** Bytes of a packet that the generator did not send itself, such as an acknowledgement with a reason in words. */
 const foreignPacketBytesMax = 65_536;
 
+const carryBytesMin = 64;
+
 export class PacketCutter {
   receiver: PacketReceiver;
   /** Bytes of the largest packet that is expected. */
   readonly #packetBytesMax: number;
   /** The beginning of a packet whose rest is still to come: the first `#carriedBytes` bytes. */
-  #carry = new Uint8Array(256);
+  #carry = new Uint8Array(0);
   #carriedBytes = 0;
   /** Set by `#measure`. */
   #bodyOffset = 0;
@@ -53,7 +55,7 @@ export class PacketCutter {
   #completeCarried(bytes: Uint8Array, length: number): number {
     let offset = 0;
     let total = this.#measure(this.#carry, 0, this.#carriedBytes);
-    // The header is at most five bytes, so this ends soon.
+    // The header is at most five bytes, for which `#hold` has made room, so this ends soon.
     while (total === 0 && offset < length) {
       this.#carry[this.#carriedBytes] = bytes[offset]!;
       this.#carriedBytes++;
@@ -74,7 +76,7 @@ export class PacketCutter {
 
   #hold(bytes: Uint8Array, offset: number, end: number, total: number): void {
     if (this.#carry.length < total) {
-      const larger = new Uint8Array(total);
+      const larger = new Uint8Array(Math.max(total, carryBytesMin));
       larger.set(this.#carry.subarray(0, this.#carriedBytes));
       this.#carry = larger;
     }

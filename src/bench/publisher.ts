@@ -1,9 +1,11 @@
 /** Publishers: at QoS 0 as fast as the connection takes it, at QoS 1 and 2 with a number of messages unacknowledged. */
 import type { Budget } from './budget.ts';
 import { unexpectedPacket } from './handshake.ts';
+import type { Latencies } from './latency.ts';
 import type { Link } from './link.ts';
 import { LoadError } from './load-error.ts';
 import type { PacketReceiver } from './packet-cutter.ts';
+import type { Schedule } from './schedule.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { Turn, TurnTask } from './turn.ts';
 import { firstByte, type PublishForm, type QoS } from './wire.ts';
@@ -20,6 +22,18 @@ export interface PublisherOptions {
   readonly budget: Budget;
   /** Those that receive every message of this publisher. */
   readonly receivers: readonly Subscriber[];
+  /** When messages are due; undefined for as soon as they may go. */
+  readonly pace: Pace | undefined;
+}
+
+/** A publisher's part in a paced run. */
+export interface Pace {
+  readonly schedule: Schedule;
+  /** Number of the publisher. */
+  readonly publisher: number;
+  /** From when a message was due until the broker had acknowledged it to the end. Messages due before `fromMs` do not count. */
+  readonly acknowledgements: Latencies;
+  fromMs: number;
 }
 
 abstract class Publisher implements PacketReceiver, TurnTask {
@@ -30,6 +44,7 @@ abstract class Publisher implements PacketReceiver, TurnTask {
   protected readonly link: Link;
   protected readonly turn: Turn;
   protected readonly forms: readonly PublishForm[];
+  protected readonly pace: Pace | undefined;
   readonly #firstStream: number;
   readonly #publishers: number;
   readonly #budget: Budget;
@@ -43,6 +58,7 @@ abstract class Publisher implements PacketReceiver, TurnTask {
     this.#publishers = options.publishers;
     this.#budget = options.budget;
     this.#receivers = options.receivers;
+    this.pace = options.pace;
   }
 
   /** Sends as much as may go now; called again when more may. */
@@ -99,12 +115,24 @@ abstract class Publisher implements PacketReceiver, TurnTask {
 
   /** Messages that this publisher's share of the budget allows to be under way. */
   protected get share(): number {
-    return Math.max(1, Math.floor(this.#budget.deliveriesMax / (this.#publishers * this.#receivers.length)));
+    return Math.max(1, Math.floor(this.#budget.deliveriesMax / (this.#publishers * this.#receiverCount)));
   }
 
   /** Messages that may be sent now. */
   protected get room(): number {
-    return this.share - Math.ceil(this.outstanding / this.#receivers.length);
+    const room = this.share - Math.ceil(this.outstanding / this.#receiverCount);
+    return this.pace === undefined ? room : Math.min(room, this.due);
+  }
+
+  /** Messages that should have been sent by now and have not been. */
+  get due(): number {
+    const { pace } = this;
+    return pace === undefined ? 0 : pace.schedule.dueOf(pace.publisher, performance.now()) - this.sent;
+  }
+
+  /** At least 1: in a mix it may be that nobody hears a publisher. */
+  get #receiverCount(): number {
+    return Math.max(1, this.#receivers.length);
   }
 }
 
@@ -135,8 +163,8 @@ export class StreamPublisher extends Publisher {
   }
 
   endTurn(): void {
-    // Not in drops: a part of the share comes together before it is sent on.
-    const countMin = Math.max(1, Math.min(this.#capacity, Math.floor(this.share / 4)));
+    // Not in drops: a part of the share comes together before it is sent on, unless there is a time for each message.
+    const countMin = this.pace === undefined ? Math.max(1, Math.min(this.#capacity, Math.floor(this.share / 4))) : 1;
     while (!this.isStopped && !this.link.isCongested) {
       const room = this.room;
       if (room < countMin) return;
@@ -145,7 +173,8 @@ export class StreamPublisher extends Publisher {
   }
 
   override nudge(): void {
-    if (!this.isStopped && !this.link.isCongested) this.#send(1);
+    const isDue = this.pace === undefined || this.due > 0;
+    if (isDue && !this.isStopped && !this.link.isCongested) this.#send(1);
   }
 
   takePacket(bytes: Uint8Array, offset: number, body: number, end: number): void {
@@ -190,6 +219,8 @@ export class WindowPublisher extends Publisher {
   /** By packet identifier. */
   readonly #states = new Uint8Array(65_536);
   #packetIdentifier = 0;
+  /** In a paced run: when the message was due, by packet identifier. */
+  readonly #dueMs = new Map<number, number>();
 
   /** @param windowMax unacknowledged messages at once, 1 to 65,535 */
   constructor(options: PublisherOptions, qos: 1 | 2, windowMax: number) {
@@ -227,6 +258,7 @@ export class WindowPublisher extends Publisher {
     ) {
       this.#states[packetIdentifier] = free;
       this.#unacknowledged--;
+      if (this.pace !== undefined) this.#recordAcknowledgement(this.pace, packetIdentifier);
     } else {
       throw unexpectedPacket(bytes, offset, body, end);
     }
@@ -241,10 +273,19 @@ export class WindowPublisher extends Publisher {
       template[packetIdentifierOffset] = packetIdentifier >> 8;
       template[packetIdentifierOffset + 1] = packetIdentifier & 0xff;
       writeCounter(template, counterOffset, Math.floor(this.sent / topics));
+      if (this.pace !== undefined) {
+        this.#dueMs.set(packetIdentifier, this.pace.schedule.dueMs(this.pace.publisher, this.sent));
+      }
       this.sent++;
       this.link.append(template);
     }
     this.#unacknowledged += count;
+  }
+
+  #recordAcknowledgement(pace: Pace, packetIdentifier: number): void {
+    const dueMs = this.#dueMs.get(packetIdentifier);
+    this.#dueMs.delete(packetIdentifier);
+    if (dueMs !== undefined && dueMs >= pace.fromMs) pace.acknowledgements.record(performance.now() - dueMs);
   }
 
   /** Identifiers go round, as clients give them out; the window is smaller than their number, so a free one is found. */

@@ -19,6 +19,13 @@ export interface SubscriberOptions {
   readonly onGap: (messages: number) => void;
   /** Messages came; the publishers may go on. */
   readonly onProgress: () => void;
+  /** In a paced run: is told of each message when it comes for the first time. */
+  readonly arrivals: Arrivals | undefined;
+}
+
+/** Takes what has come: the number of its stream, its counter there, and when it was read. */
+export interface Arrivals {
+  take(stream: number, counter: number, nowMs: number): void;
 }
 
 export class Subscriber implements PacketReceiver, TurnTask {
@@ -33,6 +40,7 @@ export class Subscriber implements PacketReceiver, TurnTask {
   readonly #qos: QoS;
   readonly #onGap: (messages: number) => void;
   readonly #onProgress: () => void;
+  readonly #arrivals: Arrivals | undefined;
   readonly #acknowledgement: number;
   /** The first four bytes of the payloads of the first stream; those of the others follow. */
   readonly #firstOrigin: number;
@@ -45,6 +53,7 @@ export class Subscriber implements PacketReceiver, TurnTask {
     this.#qos = options.qos;
     this.#onGap = options.onGap;
     this.#onProgress = options.onProgress;
+    this.#arrivals = options.arrivals;
     this.#acknowledgement = options.qos === 1 ? firstByte.puback : firstByte.pubrec;
     this.firstStream = options.firstStream;
     this.#firstOrigin = payloadMark * 0x1_0000 + options.firstStream;
@@ -56,11 +65,13 @@ export class Subscriber implements PacketReceiver, TurnTask {
    * counter at the same place. 6 ns each at QoS 0, 11 ns with an acknowledgement (bench/README.md, "Ceiling").
    */
   takeRun(bytes: Uint8Array, offset: number, end: number): number {
-    const { template, headerBytes, packetIdentifierOffset, payloadOffset, counterOffset } = this.#form;
+    const { template, deliveredFirst: first, headerBytes, packetIdentifierOffset } = this.#form;
+    const { payloadOffset, counterOffset } = this.#form;
     const { next } = this.ledger;
     const firstOrigin = this.#firstOrigin;
+    const arrivals = this.#arrivals;
+    const nowMs = arrivals === undefined ? 0 : performance.now();
     const stride = template.length;
-    const first = template[0]!;
     const second = template[1]!;
     const isAcknowledged = this.#qos > 0;
     if (isAcknowledged) this.#link.reserve(4 * Math.ceil((end - offset) / stride));
@@ -69,8 +80,10 @@ export class Subscriber implements PacketReceiver, TurnTask {
       if (headerBytes > 2 && !hasSameHeader(bytes, at, template, headerBytes)) break;
       const stream = readUint32(bytes, at + payloadOffset) - firstOrigin;
       const counter = readUint32(bytes, at + counterOffset);
-      if (next[stream] === counter) next[stream] = counter + 1;
-      else this.#takeUnexpected(stream, counter);
+      if (next[stream] === counter) {
+        next[stream] = counter + 1;
+        if (arrivals !== undefined) arrivals.take(stream + this.firstStream, counter, nowMs);
+      } else this.#takeUnexpected(stream, counter);
       if (isAcknowledged) {
         this.#link.appendAcknowledgement(this.#acknowledgement, readUint16(bytes, at + packetIdentifierOffset));
       }
@@ -105,19 +118,21 @@ export class Subscriber implements PacketReceiver, TurnTask {
 
   /** A PUBLISH that differs from what was sent: marked as a repetition, or not ours at all. */
   #takeForeignPublish(bytes: Uint8Array, offset: number, end: number): void {
-    const { template, packetIdentifierOffset, payloadOffset, counterOffset } = this.#form;
+    const { template, deliveredFirst, packetIdentifierOffset, payloadOffset, counterOffset } = this.#form;
     const dup = 0x08;
-    const isRepetition = end - offset === template.length && this.#qos > 0 && (bytes[offset]! ^ template[0]!) === dup;
+    const isRepetition = end - offset === template.length && this.#qos > 0 && (bytes[offset]! ^ deliveredFirst) === dup;
     if (!isRepetition) {
       throw new LoadError(
         `did not expect a PUBLISH of ${end - offset} bytes with flags ${bytes[offset]! & 0x0f}; ` +
-          `sent were ${template.length} bytes with flags ${template[0]! & 0x0f}`,
+          `sent were ${template.length} bytes with flags ${deliveredFirst & 0x0f}`,
       );
     }
     const stream = readUint32(bytes, offset + payloadOffset) - this.#firstOrigin;
     const counter = readUint32(bytes, offset + counterOffset);
-    if (this.ledger.next[stream] === counter) this.ledger.next[stream] = counter + 1;
-    else this.#takeUnexpected(stream, counter);
+    if (this.ledger.next[stream] === counter) {
+      this.ledger.next[stream] = counter + 1;
+      this.#arrivals?.take(stream + this.firstStream, counter, performance.now());
+    } else this.#takeUnexpected(stream, counter);
     this.#link.reserve(4);
     this.#link.appendAcknowledgement(this.#acknowledgement, readUint16(bytes, offset + packetIdentifierOffset));
     this.received++;
@@ -127,7 +142,11 @@ export class Subscriber implements PacketReceiver, TurnTask {
     if (this.ledger.next[stream] === undefined) {
       throw new LoadError('received a message that it has not subscribed to, or that has been changed on the way');
     }
+    const { duplicates } = this.ledger;
     const passedOver = this.ledger.takeUnexpected(stream, counter);
+    if (this.ledger.duplicates === duplicates) {
+      this.#arrivals?.take(stream + this.firstStream, counter, performance.now());
+    }
     if (passedOver > 0) this.#onGap(passedOver);
   }
 }

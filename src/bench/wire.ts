@@ -2,6 +2,7 @@
  * The few packets that the generator sends, and the shape of those it counts. Written apart from the codec under `src/`: what
  * measures a broker must not share its mistakes, and needs to know one packet length, not all of MQTT.
  */
+import { reasonCodeName } from '../protocol/reason-codes.ts';
 import { LoadError } from './load-error.ts';
 
 export type Protocol = '3.1.1' | '5';
@@ -18,14 +19,19 @@ export const firstByte = {
   pubcomp: 0x70,
   subscribe: 0x82,
   suback: 0x90,
+  pingreq: 0xc0,
+  pingresp: 0xd0,
   disconnect: 0xe0,
 } as const;
 
 /** DISCONNECT with no more to say; the same in both versions. */
 export const disconnectPacket: Uint8Array = Uint8Array.of(firstByte.disconnect, 0);
 
-/** A flag of CONNECT; in 3.1.1 it is Clean Session. */
-const cleanStart = 0x02;
+/** The same in both versions. */
+export const pingreqPacket: Uint8Array = Uint8Array.of(firstByte.pingreq, 0);
+
+/** Flags of CONNECT; in 3.1.1 Clean Start is Clean Session. */
+const connectFlag = { cleanStart: 0x02, password: 0x40, username: 0x80 } as const;
 /** The property: 3600 seconds. */
 const sessionExpiryInterval = [17, 0, 0, 3600 >> 8, 3600 & 0xff];
 
@@ -39,6 +45,8 @@ const sessionExpiryInterval = [17, 0, 0, 3600 >> 8, 3600 & 0xff];
  */
 export const payloadHeadBytes = 8;
 export const payloadBytesMax = 1_048_576;
+/** A flag of PUBLISH. */
+export const retainFlag = 0x01;
 /** Tells the generator's messages from others. */
 export const payloadMark = 0x0c1e;
 
@@ -46,6 +54,8 @@ export const payloadMark = 0x0c1e;
 export interface PublishForm {
   /** A whole packet with packet identifier 0 and counter 0. */
   readonly template: Uint8Array;
+  /** Its first byte when it is delivered: RETAIN is not passed on to subscriptions that were there before. [MQTT-3.3.1-12] */
+  readonly deliveredFirst: number;
   /** Bytes of the fixed header, 2 to 5. */
   readonly headerBytes: number;
   /** Meaningless at QoS 0. */
@@ -57,6 +67,7 @@ export interface PublishForm {
 /**
  * @param stream number of the publisher's topic, which is in every payload; 0 to 65,535
  * @param payloadBytes `payloadHeadBytes` to `payloadBytesMax`
+ * @param isRetained whether the broker is to keep the last message
  */
 export function publishForm(
   protocol: Protocol,
@@ -64,6 +75,7 @@ export function publishForm(
   qos: QoS,
   stream: number,
   payloadBytes: number,
+  isRetained = false,
 ): PublishForm {
   const topicBytes = text(topic);
   const packetIdentifier = qos === 0 ? [] : [0, 0];
@@ -72,10 +84,12 @@ export function publishForm(
   payload.set([payloadMark >> 8, payloadMark & 0xff, stream >> 8, stream & 0xff]);
   for (let at = payloadHeadBytes; at < payloadBytes; at++) payload[at] = 0x61 + (at % 26);
   const body = [...topicBytes, ...packetIdentifier, ...properties];
-  const template = packet(firstByte.publish | (qos << 1), body, payload);
+  const deliveredFirst = firstByte.publish | (qos << 1);
+  const template = packet(deliveredFirst | (isRetained ? retainFlag : 0), body, payload);
   const payloadOffset = template.length - payloadBytes;
   return {
     template,
+    deliveredFirst,
     headerBytes: payloadOffset - body.length,
     packetIdentifierOffset: payloadOffset - properties.length - packetIdentifier.length,
     payloadOffset,
@@ -83,23 +97,69 @@ export function publishForm(
   };
 }
 
-/**
- * Keep alive is 0: a run is short, and a PINGREQ would only disturb it.
- * @param isPersistent whether the Session outlives the connection, at MQTT 5 by an hour; otherwise it is clean
- */
-export function connectPacket(protocol: Protocol, clientIdentifier: string, isPersistent: boolean): Uint8Array {
-  const version = protocol === '5' ? 5 : 4;
-  const flags = isPersistent ? 0 : cleanStart;
-  const expiry = isPersistent ? sessionExpiryInterval : [];
-  const properties = protocol === '5' ? [expiry.length, ...expiry] : [];
-  return packet(firstByte.connect, [...text('MQTT'), version, flags, 0, 0, ...properties, ...text(clientIdentifier)]);
+/** Removes the retained message of a topic, at QoS 1. [MQTT-3.3.1-6] @param packetIdentifier 1 to 65,535 */
+export function emptyRetainedPacket(protocol: Protocol, topic: string, packetIdentifier: number): Uint8Array {
+  const first = firstByte.publish | (1 << 1) | retainFlag;
+  const properties = protocol === '5' ? [0] : [];
+  return packet(first, [...text(topic), packetIdentifier >> 8, packetIdentifier & 0xff, ...properties]);
 }
 
-/** One filter, packet identifier 1. */
-export function subscribePacket(protocol: Protocol, topicFilter: string, qos: QoS): Uint8Array {
-  const properties = protocol === '5' ? [0] : [];
-  return packet(firstByte.subscribe, [0, 1, ...properties, ...text(topicFilter), qos]);
+export interface ConnectFields {
+  readonly protocol: Protocol;
+  readonly clientIdentifier: string;
+  /** Whether the session outlives the connection, at MQTT 5 by an hour; otherwise it is clean. */
+  readonly isPersistent: boolean;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Seconds, 0 to 65,535. Default 0, none: a run is short, and a PINGREQ would only disturb it. */
+  readonly keepAlive?: number | undefined;
+  /** MQTT 5: unacknowledged messages that the broker may send at once, 1 to 65,535. Default: the protocol's, 65,535. */
+  readonly receiveMaximum?: number | undefined;
 }
+
+export function connectPacket(fields: ConnectFields): Uint8Array {
+  const { protocol, clientIdentifier, isPersistent, username, password, keepAlive = 0, receiveMaximum } = fields;
+  const version = protocol === '5' ? 5 : 4;
+  const flags =
+    (isPersistent ? 0 : connectFlag.cleanStart) |
+    (username === undefined ? 0 : connectFlag.username) |
+    (password === undefined ? 0 : connectFlag.password);
+  const values = [
+    ...(isPersistent ? sessionExpiryInterval : []),
+    ...(receiveMaximum === undefined ? [] : [receiveMaximumIdentifier, receiveMaximum >> 8, receiveMaximum & 0xff]),
+  ];
+  const properties = protocol === '5' ? [values.length, ...values] : [];
+  return packet(firstByte.connect, [
+    ...text('MQTT'),
+    ...[version, flags, keepAlive >> 8, keepAlive & 0xff],
+    ...properties,
+    ...text(clientIdentifier),
+    ...(username === undefined ? [] : text(username)),
+    ...(password === undefined ? [] : text(password)),
+  ]);
+}
+
+/** @param packetIdentifier 1 to 65,535 */
+export function subscribePacket(
+  protocol: Protocol,
+  topicFilters: readonly string[],
+  qos: QoS,
+  packetIdentifier = 1,
+): Uint8Array {
+  const properties = protocol === '5' ? [0] : [];
+  const entries = topicFilters.flatMap((filter) => [...text(filter), qos]);
+  return packet(firstByte.subscribe, [packetIdentifier >> 8, packetIdentifier & 0xff, ...properties, ...entries]);
+}
+
+/** Why a 3.1.1 server refuses, by return code. [MQTT-3.1.1 §3.2.2.3] */
+const returnCodeNames = [
+  '',
+  'unacceptable protocol version',
+  'identifier rejected',
+  'server unavailable',
+  'bad user name or password',
+  'not authorised',
+];
 
 /**
  * The most QoS 1 and 2 messages that the server lets us have unacknowledged.
@@ -107,16 +167,30 @@ export function subscribePacket(protocol: Protocol, topicFilter: string, qos: Qo
  * @throws {LoadError} if the server refuses
  */
 export function readConnack(protocol: Protocol, body: Uint8Array): number {
-  const reasonCode = body[1];
-  if (reasonCode !== 0) throw new LoadError(`the broker refuses the connection with code ${hex(reasonCode)}`);
+  const code = body[1];
+  if (code !== 0) throw new LoadError(`the broker refuses the connection with code ${describeCode(protocol, code)}`);
   return protocol === '5' ? (readReceiveMaximum(body) ?? 65_535) : 65_535;
 }
 
-/** @throws {LoadError} unless exactly the QoS that was asked for was granted */
-export function checkSuback(protocol: Protocol, body: Uint8Array, qos: QoS): void {
-  const propertiesBytes = protocol === '5' ? 1 + body[2]! : 0;
-  const granted = body[2 + propertiesBytes];
-  if (granted !== qos) throw new LoadError(`the broker answers a subscription at QoS ${qos} with code ${hex(granted)}`);
+/** `0x05 (not authorised)`. */
+function describeCode(protocol: Protocol, code: number | undefined): string {
+  const isName = protocol === '5' || (code !== undefined && code < returnCodeNames.length);
+  if (code === undefined || !isName) return hex(code);
+  return `${hex(code)} (${protocol === '5' ? reasonCodeName(code) : returnCodeNames[code]})`;
+}
+
+/**
+ * @param count of filters in the SUBSCRIBE
+ * @throws {LoadError} unless exactly the QoS that was asked for was granted, for every filter
+ */
+export function checkSuback(protocol: Protocol, body: Uint8Array, qos: QoS, count = 1): void {
+  const first = protocol === '5' ? 3 + body[2]! : 2;
+  for (let at = first; at < first + count; at++) {
+    const granted = body[at];
+    if (granted === qos) continue;
+    const code = protocol === '5' && granted !== undefined ? describeCode('5', granted) : hex(granted);
+    throw new LoadError(`the broker answers a subscription at QoS ${qos} with code ${code}`);
+  }
 }
 
 const receiveMaximumIdentifier = 0x21;

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseFlow } from '../../src/bench/flow.ts';
 import { type LoadOptions, runLoad } from '../../src/bench/load.ts';
+import { plainTarget } from '../../src/bench/target.ts';
 
 let server: Server | undefined;
 const sockets = new Set<Socket>();
@@ -50,9 +51,12 @@ async function startServer(fault: Fault, suback = 0, answer = connack): Promise<
 
 function optionsFor(port: number): LoadOptions {
   return {
-    host: '127.0.0.1',
-    port,
-    protocol: '3.1.1',
+    target: plainTarget('127.0.0.1', port, '3.1.1'),
+    prefix: 'bench',
+    clientPrefix: 'bench',
+    isRetained: false,
+    receiveMaximum: undefined,
+    rate: undefined,
     flow: parseFlow('1-1'),
     qos: 0,
     isDurable: false,
