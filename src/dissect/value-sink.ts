@@ -24,10 +24,16 @@ export interface ValueSinkOptions {
   readonly keepsTexts?: boolean;
 }
 
-/** What is gathered of one field. */
+const noValues: readonly FieldValue[] = [];
+
+/**
+ * What is gathered of one field. Nearly always that is one value per frame: it has an array to itself, of length 1, so that nothing grows or shrinks.
+ */
 class Slot {
   readonly field: FieldDescriptor;
-  readonly values: FieldValue[] = [];
+  count = 0;
+  readonly #one: FieldValue[] = [undefined];
+  readonly #many: FieldValue[] = [];
   readonly bytes: Uint8Array[] | undefined;
   readonly layers: number[] | undefined;
   readonly texts: string[] | undefined;
@@ -42,6 +48,29 @@ class Slot {
     this.bytes = bytes;
     this.layers = layers;
     this.texts = texts;
+  }
+
+  get values(): readonly FieldValue[] {
+    return this.count === 0 ? noValues : this.count === 1 ? this.#one : this.#many;
+  }
+
+  push(value: FieldValue): void {
+    if (this.count === 0) this.#one[0] = value;
+    else {
+      if (this.count === 1) {
+        this.#many.length = 0;
+        this.#many.push(this.#one[0]);
+      }
+      this.#many.push(value);
+    }
+    this.count++;
+  }
+
+  clear(): void {
+    this.count = 0;
+    if (this.bytes !== undefined) this.bytes.length = 0;
+    if (this.layers !== undefined) this.layers.length = 0;
+    if (this.texts !== undefined) this.texts.length = 0;
   }
 }
 
@@ -93,12 +122,9 @@ export class ValueSink implements GroupingSink, FieldValues {
 
   /** Forgets the values of the frame before; to be called before each frame. */
   reset(): void {
-    for (const slot of this.#used) {
-      if (slot.values.length === 0) continue;
-      slot.values.length = 0;
-      if (slot.bytes !== undefined) slot.bytes.length = 0;
-      if (slot.layers !== undefined) slot.layers.length = 0;
-      if (slot.texts !== undefined) slot.texts.length = 0;
+    for (let index = 0; index < this.#used.length; index++) {
+      const slot = this.#used[index]!;
+      if (slot.count > 0) slot.clear();
     }
     if (this.#layerCounts.length > 0) this.#layerCounts.fill(0);
     this.#last = undefined;
@@ -187,7 +213,7 @@ export class ValueSink implements GroupingSink, FieldValues {
   }
 
   #keep(slot: Slot, source: DataSource, start: number, end: number, value: FieldValue): void {
-    slot.values.push(value);
+    slot.push(value);
     if (slot.bytes !== undefined) slot.bytes.push(source.bytes.subarray(start, Math.max(start, end)));
     if (slot.layers !== undefined) slot.layers.push(this.#layerCounts[slot.field.protocol.index]!);
     if (slot.texts !== undefined) slot.texts.push(slot.field.label);

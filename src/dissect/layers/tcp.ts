@@ -53,6 +53,15 @@ export function completenessText(completeness: number): string {
 
 const isNamed = (prefix: string) => (field: FieldDescriptor) => field.name.startsWith(prefix);
 const all = Object.values(tcpFields);
+const numberFields = new FieldGroup([
+  tcpFields.length,
+  tcpFields.sequence,
+  tcpFields.sequenceRaw,
+  tcpFields.nextSequence,
+  tcpFields.acknowledgement,
+  tcpFields.acknowledgementRaw,
+  tcpFields.acknowledgementWithoutFlag,
+]);
 const flagFields = new FieldGroup(all.filter((field) => /^tcp\.(flags|connection)/.test(field.name)));
 const windowFields = new FieldGroup(all.filter((field) => /^tcp\.(window|checksum|urgent)/.test(field.name)));
 const optionFields = new FieldGroup(all.filter(isNamed('tcp.option')));
@@ -78,7 +87,7 @@ export function describeTcp(sink: FieldSink, dissection: FrameDissection): void 
   sink.addGenerated(f.stream, source, at, at, segment.flow.index);
   sink.addGenerated(f.completeness, source, at, at, segment.completeness);
   if (sink.wantsText) sink.setText(`Conversation completeness: ${completenessText(segment.completeness)}`);
-  describeNumbers(sink, headers, segment);
+  if (wantsGroup(sink, numberFields)) describeNumbers(sink, headers, segment);
   sink.add(f.headerLength, source, at + 12, at + 13, headerLength);
   if (sink.wantsText) {
     const words = headerLength / 4;
