@@ -48,6 +48,21 @@ export class Utf8Buffer {
     this.bytes[this.length++] = byte;
   }
 
+  /** Appends `bytes[start..end)` if they are ASCII, else nothing. Returns whether they were. */
+  ascii(bytes: Uint8Array, start: number, end: number): boolean {
+    const count = end - start;
+    if (this.bytes.length - this.length < count) this.#grow(count);
+    const target = this.bytes;
+    const offset = this.length - start;
+    for (let index = start; index < end; index++) {
+      const byte = bytes[index]!;
+      if (byte > 0x7f) return false;
+      target[index + offset] = byte;
+    }
+    this.length += count;
+    return true;
+  }
+
   /** Appends bytes that are UTF-8 already. */
   raw(bytes: Uint8Array, start: number, end: number): void {
     const count = end - start;
@@ -83,11 +98,6 @@ export class Utf8Buffer {
     for (let left = width - (this.length - at); left > 0; left--) bytes[--at] = fill;
   }
 
-  /** Appends `fill` (an ASCII character) until there are `width` characters since `start`, of which the text so far has `count`. */
-  pad(count: number, width: number, fill = 0x20): void {
-    for (let left = width - count; left > 0; left--) this.byte(fill);
-  }
-
   /** A view of the text; good until the next change. */
   view(): Uint8Array {
     return this.bytes.subarray(0, this.length);
@@ -98,4 +108,17 @@ export class Utf8Buffer {
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
   }
+}
+
+interface Runtime {
+  readonly TextDecoder: new (label: string, options: { ignoreBOM: boolean }) => { decode(bytes: Uint8Array): string };
+}
+const decoder = new (globalThis as unknown as Runtime).TextDecoder('utf-8', { ignoreBOM: true });
+const scratch = new Utf8Buffer(1024);
+
+/** What `write` appends, as a string. `write` must not call this itself. */
+export function textOf(write: (output: Utf8Buffer) => void): string {
+  scratch.clear();
+  write(scratch);
+  return decoder.decode(scratch.view());
 }

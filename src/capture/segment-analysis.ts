@@ -142,9 +142,9 @@ function setWindow(record: SegmentRecord, own: SegmentHistory, peer: SegmentHist
     }
     record.windowSize = headers.window;
   } else {
-    record.windowSize = own.windowScale > 0 ? headers.window * 2 ** own.windowScale : headers.window;
+    record.windowSize = own.windowScale > 0 ? headers.window << own.windowScale : headers.window;
   }
-  record.windowScale = own.windowScale >= 0 ? 2 ** own.windowScale : own.windowScale;
+  record.windowScale = own.windowScale >= 0 ? 1 << own.windowScale : own.windowScale;
 }
 
 function closingMarks(flow: TcpFlow, direction: Direction, flags: number): number {

@@ -1,6 +1,7 @@
 /** A packet's part of the Info column: `Publish Message (id=1) [a/b]`. */
+import type { Utf8Buffer } from '../../base/utf8-buffer.ts';
 import { PacketType } from '../../protocol/packet-types.ts';
-import { decodeText } from '../format-text.ts';
+import { appendText } from '../format-text.ts';
 import { MalformedProbe } from './malformed-probe.ts';
 import { mediaInfo } from './media.ts';
 import type { MqttPacket } from './packet.ts';
@@ -9,13 +10,15 @@ import { packetTypeNames } from './value-names.ts';
 
 const probe = new MalformedProbe();
 
-export function packetInfo(packet: MqttPacket): string {
-  const name = packetTypeNames[packet.packetType]!;
+export function writePacketInfo(packet: MqttPacket, output: Utf8Buffer): void {
+  output.text(packetTypeNames[packet.packetType]!);
   switch (packet.packetType) {
     case PacketType.PUBLISH:
-      return name + publishInfo(packet);
+      writePublish(packet, output);
+      break;
     case PacketType.SUBSCRIBE:
-      return name + subscribeInfo(packet);
+      writeSubscribe(packet, output);
+      break;
     case PacketType.PUBACK:
     case PacketType.PUBREC:
     case PacketType.PUBREL:
@@ -23,9 +26,11 @@ export function packetInfo(packet: MqttPacket): string {
     case PacketType.SUBACK:
     case PacketType.UNSUBSCRIBE:
     case PacketType.UNSUBACK:
-      return name + identifierInfo(packet, packet.bodyStart) + suffix(packet);
+      writeIdentifier(packet, packet.bodyStart, output);
+      output.text(suffix(packet));
+      break;
     default:
-      return name + suffix(packet);
+      output.text(suffix(packet));
   }
 }
 
@@ -42,27 +47,46 @@ function troubleOf(packet: MqttPacket): string {
   return trouble === '' && packet.absentBytes > 0 ? `[${packet.absentBytes} bytes missing]` : trouble;
 }
 
-function identifierInfo(packet: MqttPacket, at: number): string {
-  if (at + 2 > packet.end) return '';
+function writeIdentifier(packet: MqttPacket, at: number, output: Utf8Buffer): void {
+  if (at + 2 > packet.end) return;
   const { bytes } = packet.source;
-  return ` (id=${bytes[at]! * 256 + bytes[at + 1]!})`;
+  output.text(' (id=');
+  output.decimal(bytes[at]! * 256 + bytes[at + 1]!);
+  output.byte(closingParenthesis);
 }
 
-function publishInfo(packet: MqttPacket): string {
+const closingParenthesis = 0x29;
+const closingBracket = 0x5d;
+
+function writePublish(packet: MqttPacket, output: Utf8Buffer): void {
   const { bytes } = packet.source;
   const { bodyStart, end } = packet;
-  if (bodyStart + 2 > end) return suffix(packet);
+  if (bodyStart + 2 > end) {
+    output.text(suffix(packet));
+    return;
+  }
   const topicStart = bodyStart + 2;
   const topicEnd = topicStart + bytes[bodyStart]! * 256 + bytes[bodyStart + 1]!;
   const hasIdentifier = (packet.header & 0x06) !== 0;
   const at = topicEnd + (hasIdentifier ? 2 : 0);
-  if (at > end) return suffix(packet);
-  const identifier = hasIdentifier ? identifierInfo(packet, topicEnd) : '';
+  if (at > end) {
+    output.text(suffix(packet));
+    return;
+  }
+  if (hasIdentifier) writeIdentifier(packet, topicEnd, output);
   const trouble = packet.absentBytes > 0 || (packet.version === 5 && bytes[at] !== 0) ? troubleOf(packet) : '';
   // The topic is said when all before the payload has been read.
-  if (trouble !== '' && !isBeforePayload(packet, at)) return identifier + trouble;
-  const topic = packet.aliasedTopic === undefined ? bytes.subarray(topicStart, topicEnd) : packet.aliasedTopic.bytes;
-  return `${identifier} [${decodeText(topic)}]${mediaInfo(packet)}${trouble}`;
+  if (trouble !== '' && !isBeforePayload(packet, at)) {
+    output.text(trouble);
+    return;
+  }
+  output.text(' [');
+  const { aliasedTopic } = packet;
+  if (aliasedTopic === undefined) appendText(output, bytes, topicStart, topicEnd);
+  else appendText(output, aliasedTopic.bytes, 0, aliasedTopic.bytes.length);
+  output.byte(closingBracket);
+  if (packet.contentTypeStart >= 0) output.text(mediaInfo(packet));
+  output.text(trouble);
 }
 
 /** Whether what is missing is missing from the payload only. */
@@ -74,10 +98,10 @@ function isBeforePayload(packet: MqttPacket, at: number): boolean {
   return length >= 0 && at + variableByteIntegerSize(bytes, at) + length <= packet.end;
 }
 
-function subscribeInfo(packet: MqttPacket): string {
+function writeSubscribe(packet: MqttPacket, output: Utf8Buffer): void {
   const { bytes } = packet.source;
   const { end } = packet;
-  let text = identifierInfo(packet, packet.bodyStart);
+  writeIdentifier(packet, packet.bodyStart, output);
   let at = packet.bodyStart + 2;
   if (packet.version === 5 && at < end) {
     const length = variableByteIntegerAt(bytes, at, end);
@@ -86,8 +110,10 @@ function subscribeInfo(packet: MqttPacket): string {
   while (at + 2 <= end) {
     const topicEnd = at + 2 + bytes[at]! * 256 + bytes[at + 1]!;
     if (topicEnd > end) break;
-    text += ` [${decodeText(bytes.subarray(at + 2, topicEnd))}]`;
+    output.text(' [');
+    appendText(output, bytes, at + 2, topicEnd);
+    output.byte(closingBracket);
     at = topicEnd + 1;
   }
-  return text + suffix(packet);
+  output.text(suffix(packet));
 }

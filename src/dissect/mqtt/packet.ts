@@ -1,4 +1,5 @@
 /** One MQTT packet as the conversation shows it. Everything that is known when it comes is in numbers; text is made when somebody asks for it. */
+import { textOf, type Utf8Buffer } from '../../base/utf8-buffer.ts';
 import type { DataSource, Frame } from '../../capture/frame.ts';
 import type { FieldSink } from '../field-sink.ts';
 import type { UpperLayer } from '../stream-dissector.ts';
@@ -6,7 +7,7 @@ import type { AliasedTopic, ConnectionFacts } from './connection-facts.ts';
 import { describePacket } from './describe-packet.ts';
 import { fields } from './fields.ts';
 import { mediaColumn } from './media.ts';
-import { packetInfo } from './packet-info.ts';
+import { writePacketInfo } from './packet-info.ts';
 
 const none: readonly number[] = [];
 
@@ -89,7 +90,11 @@ export class MqttPacket implements UpperLayer {
   }
 
   info(): string {
-    return packetInfo(this);
+    return textOf((output) => writePacketInfo(this, output));
+  }
+
+  writeInfo(output: Utf8Buffer): void {
+    writePacketInfo(this, output);
   }
 
   describe(sink: FieldSink): void {
