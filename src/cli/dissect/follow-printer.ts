@@ -98,6 +98,7 @@ function content(packet: FollowedPacket): string {
     parts.push(packet.topic === '' ? '(unknown topic)' : onOneLine(packet.topic));
     parts.push(payloadText(packet));
   }
+  if (packet.type === 'CONNECT') parts.push(packet.client === '' ? 'no Client Identifier' : onOneLine(packet.client));
   if (packet.details !== '') parts.push(onOneLine(packet.details));
   if (packet.answers > 0) parts.push(`[answers ${packet.answers}, ${packet.answerTime.toFixed(6)} s]`);
   if (packet.missing > 0) parts.push(`[${packet.missing} bytes are not in the capture]`);

@@ -30,7 +30,7 @@ export interface PacketSummary {
   readonly retain: boolean;
   /** Of a PUBLISH; empty for others. */
   readonly topic: string;
-  /** What else there is to say: `client a1, 3.1.1, keep alive 60`, `accepted`, `a/b (QoS 1)`. Empty if nothing is. */
+  /** What else there is to say: `MQTT 3.1.1, keep alive 60`, `accepted`, `a/b (QoS 1)`. Empty if nothing is. */
   readonly details: string;
   /** Of a PUBLISH. */
   readonly publish: PublishContent | undefined;
@@ -110,9 +110,7 @@ function detailsOf(packet: MqttPacket): string {
 function connectDetails(packet: MqttPacket): string {
   const { cleanStart, keepAlive, userName, will, sessionExpirySeconds } = readConnect(packet);
   const isNew = packet.version === 5;
-  const { clientIdentifier } = packet.facts;
-  const parts = [clientIdentifier === '' ? 'no client identifier' : `client ${clientIdentifier}`];
-  parts.push(`MQTT ${versionText(packet.version) ?? `level ${packet.version}`}`, `keep alive ${keepAlive}`);
+  const parts = [`MQTT ${versionText(packet.version) ?? `level ${packet.version}`}`, `keep alive ${keepAlive}`];
   if (cleanStart) parts.push(isNew ? 'clean start' : 'clean session');
   else if (!isNew) parts.push('kept session');
   if (isNew && sessionExpirySeconds > 0) {
