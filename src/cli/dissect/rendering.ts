@@ -47,14 +47,20 @@ export class Rendering {
     if (this.#gathers) {
       this.#sink.reset();
       if (dissected.layers.length > 0 || !this.#isAboveTcp) dissected.describe(this.#sink);
-      else if (!this.#showsEmpty) return false;
+      else if (!this.#showsEmpty) return this.#pass(dissected);
     }
-    if (filter !== undefined && !filter.matches(this.#sink)) return false;
+    if (filter !== undefined && !filter.matches(this.#sink)) return this.#pass(dissected);
     if (consumer.write !== undefined) consumer.write(output, dissected, this.#sink, this.#previousShown);
     else if (consumer.frame !== undefined) output.text(consumer.frame(dissected, this.#sink, this.#previousShown));
     dissector.displayed(frame);
     this.#previousShown = dissected;
     return true;
+  }
+
+  /** A frame that is not shown. */
+  #pass(frame: DissectedFrame): false {
+    this.#dissection.consumer.passed?.(frame);
+    return false;
   }
 
   /** Appends what stands behind all frames. */
