@@ -42,7 +42,9 @@ export class Latencies {
   summary(): LatencySummary | undefined {
     const histogram = this.#histogram;
     if (histogram.totalCount === 0) return undefined;
-    const at = (percentile: number) => histogram.getValueAtPercentile(percentile) / 1000;
+    const max = histogram.maxValue / 1000;
+    // A percentile is the upper end of its class of values, which may lie above all of them.
+    const at = (percentile: number) => Math.min(max, histogram.getValueAtPercentile(percentile) / 1000);
     return {
       count: histogram.totalCount,
       mean: histogram.mean / 1000,
@@ -51,7 +53,7 @@ export class Latencies {
       p90: at(90),
       p99: at(99),
       p999: at(99.9),
-      max: histogram.maxValue / 1000,
+      max,
     };
   }
 }

@@ -50,6 +50,9 @@ export const retainFlag = 0x01;
 /** Tells the generator's messages from others. */
 export const payloadMark = 0x0c1e;
 
+/** What stands for the stream in retained messages, of which each has a topic of its own. */
+export const retainedStream = 0xffff;
+
 /** How all PUBLISH packets of a run look: where in each the parts lie that change. Offsets count from the first byte. */
 export interface PublishForm {
   /** A whole packet with packet identifier 0 and counter 0. */
@@ -66,7 +69,7 @@ export interface PublishForm {
 
 /**
  * @param stream number of the publisher's topic, which is in every payload; 0 to 65,535
- * @param payloadBytes `payloadHeadBytes` to `payloadBytesMax`
+ * @param payloadBytes `payloadHeadBytes` to `payloadBytesMax`, or 0
  * @param isRetained whether the broker is to keep the last message
  */
 export function publishForm(
@@ -81,7 +84,8 @@ export function publishForm(
   const packetIdentifier = qos === 0 ? [] : [0, 0];
   const properties = protocol === '5' ? [0] : [];
   const payload = new Uint8Array(payloadBytes);
-  payload.set([payloadMark >> 8, payloadMark & 0xff, stream >> 8, stream & 0xff]);
+  // None at all removes a retained message.
+  if (payloadBytes > 0) payload.set([payloadMark >> 8, payloadMark & 0xff, stream >> 8, stream & 0xff]);
   for (let at = payloadHeadBytes; at < payloadBytes; at++) payload[at] = 0x61 + (at % 26);
   const body = [...topicBytes, ...packetIdentifier, ...properties];
   const deliveredFirst = firstByte.publish | (qos << 1);

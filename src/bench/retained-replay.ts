@@ -1,0 +1,304 @@
+/** How fast a broker hands all its retained messages to a new subscriber, and what they take of its memory. */
+import { openLink, unexpectedPacket } from './handshake.ts';
+import type { Link } from './link.ts';
+import type { PacketReceiver } from './packet-cutter.ts';
+import { processCpuSeconds } from './process-cpu.ts';
+import { growthOf, type MemoryGrowth, residentBytes } from './process-memory.ts';
+import { type RetainedForm, RetainedWriter, retainedForm } from './retained-store.ts';
+import { grouped, pause, type RunControl } from './run-control.ts';
+import type { Target } from './target.ts';
+import {
+  checkSuback,
+  disconnectPacket,
+  firstByte,
+  payloadMark,
+  retainedStream,
+  retainFlag,
+  subscribePacket,
+} from './wire.ts';
+
+export interface RetainedReplayOptions {
+  readonly target: Target;
+  readonly prefix: string;
+  readonly clientPrefix: string;
+  /** 1 to `numberedTopicsMax`. */
+  readonly messages: number;
+  /** `payloadHeadBytes` to `payloadBytesMax`. */
+  readonly payloadBytes: number;
+  /** Of the messages and of the subscription. */
+  readonly qos: 0 | 1;
+  /** QoS 1: unacknowledged messages while the broker is filled. */
+  readonly publishWindow: number;
+  /** Subscribers, one after the other. */
+  readonly replays: number;
+  /** Whether the messages stay in the broker. */
+  readonly isKept: boolean;
+  readonly brokerProcessId: number | undefined;
+}
+
+export interface RetainedReplayResult {
+  /** Messages that the broker has taken, and how long it took. */
+  readonly stored: number;
+  readonly storeSeconds: number;
+  /** Of each replay: from SUBSCRIBE to the last message, and to the first. */
+  readonly replays: readonly Replay[];
+  readonly memory: MemoryGrowth | undefined;
+  readonly isPartial: boolean;
+}
+
+export interface Replay {
+  readonly seconds: number;
+  readonly firstMilliseconds: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly duplicates: number;
+  /** Retained messages below the same topics that somebody else had left there. */
+  readonly foreign: number;
+  readonly brokerCpuSeconds: number | undefined;
+  readonly generatorCpuSeconds: number;
+}
+
+/** Silent and idle for so long, a broker will send nothing more. */
+const silenceMs = 3_000;
+/** The same where it cannot be seen whether it is idle. */
+const blindSilenceMs = 20_000;
+const idleCpuSecondsMax = 0.15;
+const watchMs = 20;
+const settleMs = 200;
+/** Packets that are no larger than this are expected besides. */
+const publishBytesMax = 1_100_000;
+
+/**
+ * Fills, subscribes, counts, and empties again.
+ * @throws {LoadError} if the broker refuses, misbehaves or goes away
+ */
+export async function runRetainedReplay(
+  options: RetainedReplayOptions,
+  control: RunControl = {},
+): Promise<RetainedReplayResult> {
+  const run = new RetainedReplay(options, control);
+  try {
+    return await run.run();
+  } finally {
+    run.close();
+  }
+}
+
+class RetainedReplay {
+  readonly #options: RetainedReplayOptions;
+  readonly #control: RunControl;
+  readonly #links: Link[] = [];
+  readonly #failure: Promise<never>;
+  #fail: (error: unknown) => void = () => {};
+
+  constructor(options: RetainedReplayOptions, control: RunControl) {
+    this.#options = options;
+    this.#control = control;
+    this.#failure = new Promise((_resolve, reject) => {
+      this.#fail = reject;
+    });
+    this.#failure.catch(() => {});
+  }
+
+  async run(): Promise<RetainedReplayResult> {
+    const { target, prefix, qos, payloadBytes, messages, replays, isKept, brokerProcessId } = this.#options;
+    const memory = () => (brokerProcessId === undefined ? undefined : residentBytes(brokerProcessId));
+    const beforeBytes = memory();
+    const beganMs = performance.now();
+    const form = retainedForm(target.protocol, prefix, qos, payloadBytes);
+    const stored = await this.#write('storing', form, messages);
+    const storeSeconds = (performance.now() - beganMs) / 1000;
+    await pause(settleMs);
+    const growth = growthOf(beforeBytes, memory(), stored);
+    const done: Replay[] = [];
+    try {
+      while (done.length < replays && !this.#isEnded) done.push(await this.#replay(done.length, form, stored));
+    } finally {
+      if (!isKept) await this.#write('removing', retainedForm(target.protocol, prefix, qos, 0), stored, true);
+    }
+    return {
+      stored,
+      storeSeconds,
+      replays: done,
+      memory: growth,
+      isPartial: done.length < replays || stored < messages,
+    };
+  }
+
+  close(): void {
+    for (const link of this.#links) link.destroy();
+  }
+
+  get #isEnded(): boolean {
+    return this.#control.signal?.aborted === true;
+  }
+
+  /** Publishes to all topics. Returns how many there are, which may be fewer if the run is ended. */
+  async #write(phase: string, form: RetainedForm, messages: number, toTheEnd = false): Promise<number> {
+    const { qos, publishWindow } = this.#options;
+    let writer: RetainedWriter | undefined;
+    const opened = await this.#open(`${phase}`, () => writer?.resume());
+    let sent = 0;
+    // In parts, so that a run that is ended knows how many are stored.
+    while (sent < messages && (toTheEnd || !this.#isEnded)) {
+      const to = Math.min(messages, sent + partMessages);
+      writer = new RetainedWriter(opened, form, qos, publishWindow, sent, to);
+      writer.resume();
+      await Promise.race([writer.finished, this.#failure]);
+      sent = to;
+      this.#report(phase, sent / messages, `${grouped(sent)} messages`);
+    }
+    opened.link.end(disconnectPacket);
+    return sent;
+  }
+
+  async #replay(index: number, { form }: RetainedForm, messages: number): Promise<Replay> {
+    const { target, prefix, qos, brokerProcessId } = this.#options;
+    const cpuOf = () => (brokerProcessId === undefined ? undefined : processCpuSeconds(brokerProcessId));
+    const { link } = await this.#open(`replay-${index}`, () => {});
+    const receiver = new ReplayReceiver(link, form, qos, messages, target.protocol);
+    link.receiver = receiver;
+    const beforeCpu = cpuOf();
+    const cpu = process.cpuUsage();
+    const beganMs = performance.now();
+    link.write(subscribePacket(target.protocol, [`${prefix}/#`], qos));
+    let active = { ms: beganMs, bytes: link.receivedBytes, cpu: beforeCpu ?? 0 };
+    while (receiver.distinct < messages && !this.#isEnded) {
+      await Promise.race([receiver.finished, pause(watchMs, this.#control.signal), this.#failure]);
+      this.#report('replaying', receiver.distinct / messages, `${grouped(receiver.distinct)} messages`);
+      const now = { ms: performance.now(), bytes: link.receivedBytes, cpu: cpuOf() ?? 0 };
+      const patienceMs = brokerProcessId === undefined ? blindSilenceMs : silenceMs;
+      if (now.bytes > active.bytes || now.cpu - active.cpu > idleCpuSecondsMax) active = now;
+      else if (now.ms - active.ms > patienceMs) break;
+    }
+    const afterCpu = cpuOf();
+    const { user, system } = process.cpuUsage(cpu);
+    link.end(disconnectPacket);
+    return {
+      seconds: (receiver.lastMs - beganMs) / 1000,
+      firstMilliseconds: receiver.firstMs - beganMs,
+      received: receiver.received,
+      lost: this.#isEnded ? 0 : messages - receiver.distinct,
+      duplicates: receiver.received - receiver.distinct,
+      foreign: receiver.foreign,
+      brokerCpuSeconds: beforeCpu === undefined || afterCpu === undefined ? undefined : afterCpu - beforeCpu,
+      generatorCpuSeconds: (user + system) / 1e6,
+    };
+  }
+
+  #open(name: string, onDrain: () => void) {
+    const { target, clientPrefix } = this.#options;
+    const clientIdentifier = `${clientPrefix}-${name}`;
+    const session = { topicFilters: [], qos: 0, isPersistent: false, publishBytes: publishBytesMax } as const;
+    const opened = openLink(
+      {
+        ...{ ...session, target, clientIdentifier, onDrain },
+        index: this.#links.length,
+        onFailure: (error) => this.#fail(error),
+      },
+      (link) => this.#links.push(link),
+    );
+    return opened;
+  }
+
+  #report(phase: string, share: number, text: string): void {
+    this.#control.onProgress?.({ phase, share, text });
+  }
+}
+
+const partMessages = 10_000;
+
+/** Takes every retained message once, by the number in its payload. */
+class ReplayReceiver implements PacketReceiver {
+  received = 0;
+  distinct = 0;
+  foreign = 0;
+  firstMs = 0;
+  lastMs = 0;
+  readonly finished: Promise<void>;
+  readonly #link: Link;
+  readonly #form: RetainedForm['form'];
+  readonly #qos: 0 | 1;
+  readonly #messages: number;
+  readonly #protocol: Target['protocol'];
+  readonly #seen: Uint8Array;
+  #finish: () => void = () => {};
+
+  constructor(link: Link, form: RetainedForm['form'], qos: 0 | 1, messages: number, protocol: Target['protocol']) {
+    this.#link = link;
+    this.#form = form;
+    this.#qos = qos;
+    this.#messages = messages;
+    this.#protocol = protocol;
+    this.#seen = new Uint8Array(Math.ceil(messages / 8));
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  takeRun(bytes: Uint8Array, offset: number, end: number): number {
+    const { template, headerBytes, packetIdentifierOffset, payloadOffset, counterOffset } = this.#form;
+    const stride = template.length;
+    const first = this.#form.deliveredFirst | retainFlag;
+    const origin = payloadMark * 0x1_0000 + retainedStream;
+    if (this.#qos === 1) this.#link.reserve(4 * Math.ceil((end - offset) / stride));
+    let at = offset;
+    while (at + stride <= end && bytes[at] === first && hasSameLength(bytes, at, template, headerBytes)) {
+      if (readUint32(bytes, at + payloadOffset) !== origin) break;
+      if (!this.#take(readUint32(bytes, at + counterOffset))) break;
+      if (this.#qos === 1) this.#acknowledge(bytes, at + packetIdentifierOffset);
+      at += stride;
+    }
+    return at;
+  }
+
+  takePacket(bytes: Uint8Array, offset: number, body: number, end: number): void {
+    const first = bytes[offset]!;
+    if (first === firstByte.suback) {
+      checkSuback(this.#protocol, bytes.subarray(body, end), this.#qos);
+    } else if ((first & 0xf1) === (firstByte.publish | retainFlag)) {
+      this.foreign++;
+      const topicBytes = (bytes[body]! << 8) | bytes[body + 1]!;
+      if (((first >> 1) & 3) === 0) return;
+      this.#link.reserve(4);
+      this.#acknowledge(bytes, body + 2 + topicBytes);
+    } else {
+      throw unexpectedPacket(bytes, offset, body, end);
+    }
+  }
+
+  endChunk(): void {
+    this.#link.flush();
+    if (this.distinct === this.#messages) this.#finish();
+  }
+
+  /** Returns whether the number is one of ours. */
+  #take(number: number): boolean {
+    if (number >= this.#messages) return false;
+    const mask = 1 << (number & 7);
+    const at = number >> 3;
+    if (this.received === 0) this.firstMs = performance.now();
+    this.received++;
+    if ((this.#seen[at]! & mask) !== 0) return true;
+    this.#seen[at]! |= mask;
+    this.distinct++;
+    if (this.distinct === this.#messages || (this.distinct & 0xff) === 0) this.lastMs = performance.now();
+    return true;
+  }
+
+  #acknowledge(bytes: Uint8Array, at: number): void {
+    this.#link.appendAcknowledgement(firstByte.puback, (bytes[at]! << 8) | bytes[at + 1]!);
+  }
+}
+
+/** The Remaining Length. */
+function hasSameLength(bytes: Uint8Array, offset: number, template: Uint8Array, headerBytes: number): boolean {
+  for (let at = 1; at < headerBytes; at++) {
+    if (bytes[offset + at] !== template[at]) return false;
+  }
+  return true;
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}
