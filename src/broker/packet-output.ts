@@ -2,6 +2,7 @@
  * The sending half of a connection: packets are encoded into one buffer, which is written once per turn of the event loop (or when there
  * is much of it), and what a client cannot or does not take is found out here.
  */
+import { RingQueue } from '../base/ring-queue.ts';
 import { encodeAcknowledge, encodePacket } from '../codec/index.ts';
 import type { Packet, PublishAcknowledgeType } from '../codec/packets.ts';
 import type { OutboundTopicAliases } from '../exchange/topic-aliases.ts';
@@ -31,6 +32,12 @@ const flushBytes = 64 * 1024;
 /** What waits for a connection (queued and retained messages) is handed to it up to this many unsent bytes. */
 const drainBytesMax = 1024 * 1024;
 
+/** Something to be sent once the store is safe. */
+interface HeldBack {
+  readonly send: () => void;
+  isSafe: boolean;
+}
+
 export abstract class PacketOutput implements TapSubject {
   state: ConnectionState = 'awaiting-connect';
   readonly context: BrokerContext;
@@ -48,8 +55,8 @@ export abstract class PacketOutput implements TapSubject {
   #output: OutputBuffer | undefined = undefined;
   #isFlushScheduled = false;
   #isCongested = false;
-  /** Acknowledgements that wait for the store. */
-  #waitingForStore = 0;
+  /** What waits for the store, in the order in which it is to be sent. Made when it is first needed. */
+  #heldBack: RingQueue<HeldBack> | undefined = undefined;
 
   constructor(context: BrokerContext, listener: BrokerListener, transport: Transport) {
     this.context = context;
@@ -167,6 +174,7 @@ export abstract class PacketOutput implements TapSubject {
   /**
    * `sendAcknowledge` once what it promises is safe in the store: at once if nothing was staged since `staged` and no earlier acknowledgement
    * of this connection waits. [MQTT-4.6.0-2]
+   * @param message if deliveries of it are all that the acknowledgement promises
    */
   acknowledgeWhenSafe(
     type: PublishAcknowledgeType,
@@ -174,23 +182,40 @@ export abstract class PacketOutput implements TapSubject {
     reasonCode: ReasonCode,
     properties: PropertiesOf<'PUBACK'> | undefined,
     staged: number | undefined,
+    message?: Message,
   ): void {
     const { store } = this.context;
     const isUntouched = staged === undefined || staged === store?.stagedCount;
-    if (store === undefined || (isUntouched && this.#waitingForStore === 0)) {
+    const isFirst = this.#heldBack === undefined || this.#heldBack.length === 0;
+    if (store === undefined || (isUntouched && isFirst)) {
       this.sendAcknowledge(type, packetIdentifier, reasonCode, properties);
       return;
     }
-    this.whenSafe(store, () => this.sendAcknowledge(type, packetIdentifier, reasonCode, properties));
+    const send = (): void => this.sendAcknowledge(type, packetIdentifier, reasonCode, properties);
+    const safe = this.#holdBack(send);
+    if (isUntouched) safe();
+    else if (message === undefined) store.whenSafe(safe);
+    else store.whenKept(message, safe);
   }
 
   /** Sends something once the store is safe, in the order of the calls; not at all if the connection ends before. */
   whenSafe(store: Store, send: () => void): void {
-    this.#waitingForStore++;
-    store.whenSafe(() => {
-      this.#waitingForStore--;
-      if (this.state !== 'closing' && this.state !== 'closed') send();
-    });
+    store.whenSafe(this.#holdBack(send));
+  }
+
+  /** Returns what is to be called once it may be sent. */
+  #holdBack(send: () => void): () => void {
+    this.#heldBack ??= new RingQueue();
+    const heldBack = this.#heldBack;
+    const one: HeldBack = { send, isSafe: false };
+    heldBack.push(one);
+    return () => {
+      one.isSafe = true;
+      while (heldBack.peek()?.isSafe === true) {
+        const first = heldBack.shift() as HeldBack;
+        if (this.state !== 'closing' && this.state !== 'closed') first.send();
+      }
+    };
   }
 
   sendPubrel(packetIdentifier: number): void {

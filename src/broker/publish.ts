@@ -228,7 +228,9 @@ function accept(
   const route = message === undefined ? undefined : context.publish(message, session);
   if (packet.qos === 1) {
     const reasonCode = route?.isEmpty === true ? ReasonCode.noMatchingSubscribers : ReasonCode.success;
-    acknowledge(connection, packet, reasonCode, undefined, staged);
+    // What is retained outlives its deliveries.
+    const delivered = message?.retain === true ? undefined : message;
+    acknowledge(connection, packet, reasonCode, undefined, staged, delivered);
   }
   return untilStoreFollows(context);
 }
@@ -259,19 +261,23 @@ function refuse(
   acknowledge(connection, packet, reasonCode, why);
 }
 
-/** @param staged the store's count before the packet was handled, if there is a store and the packet may have changed something in it */
+/**
+ * @param staged the store's count before the packet was handled, if there is a store and the packet may have changed something in it
+ * @param message if deliveries of it are all that it may have changed
+ */
 function acknowledge(
   connection: Connection,
   packet: PublishPacket,
   reasonCode: ReasonCode,
   why?: string,
   staged?: number,
+  message?: Message,
 ): void {
   if (packet.qos === 0) return;
   const type = packet.qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
   const isExplained = why !== undefined && connection.version === 5 && connection.wantsProblemInformation;
   const properties = isExplained ? { reasonString: why } : undefined;
-  connection.acknowledgeWhenSafe(type, packet.packetIdentifier, reasonCode, properties, staged);
+  connection.acknowledgeWhenSafe(type, packet.packetIdentifier, reasonCode, properties, staged, message);
 }
 
 function topicOf(connection: Connection, packet: PublishPacket): string {

@@ -9,6 +9,7 @@ import { deliveryKey, inboundKey, messageKey, retainedKey, sessionKey, subscript
 import type { DatabaseName } from './lmdb-environment.ts';
 import type { LogEntry } from './log-entry.ts';
 import { writeMessage } from './message-record.ts';
+import type { SessionEntry } from './session-entry.ts';
 import { writeDelivery, writeInbound, writeSession, writeSubscription } from './session-records.ts';
 import type { SessionRecord, SubscriptionRecord } from './store.ts';
 
@@ -20,7 +21,7 @@ interface SubscriptionChange {
 }
 
 interface DeliveryChange {
-  readonly session: number;
+  readonly session: SessionEntry;
   readonly entry: LogEntry;
 }
 
@@ -41,11 +42,17 @@ const keptBytesMax = 4 * 1024 * 1024;
 export class Batch {
   /** Memory taken by what is staged, about. */
   bytes = 0;
+  /** Whether there is something that has to be written: not all is deliveries that will soon be over, and what nobody waits for. */
+  isUrgent = false;
+  /** Of the messages that have ever been in it. */
+  lastSequence = 0;
   readonly messages = new Map<LogEntry, Message>();
   readonly #messageDeletes: number[] = [];
   readonly #sessions = new Map<number, SessionRecord | undefined>();
   readonly #subscriptions = new Map<string, SubscriptionChange>();
   readonly #deliveries = new Map<Delivery, DeliveryChange>();
+  /** How many of them are not in the store yet. */
+  #newDeliveries = 0;
   /** Session and position by turns. */
   readonly #deliveryDeletes: number[] = [];
   /** By session × 65,536 + Packet Identifier. */
@@ -65,8 +72,22 @@ export class Batch {
     );
   }
 
+  /** Of the message that has been here longest; Infinity if there is none. */
+  get firstSequence(): number {
+    for (const { sequence } of this.messages.keys()) return sequence;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether there is something that changes what is in the store already. */
+  get changesWritten(): boolean {
+    return (
+      this.#deliveryDeletes.length > 0 || this.#messageDeletes.length > 0 || this.#deliveries.size > this.#newDeliveries
+    );
+  }
+
   putMessage(entry: LogEntry, message: Message): void {
     this.messages.set(entry, message);
+    this.lastSequence = entry.sequence;
     this.bytes += changeBytes + message.payloadLength;
   }
 
@@ -98,23 +119,31 @@ export class Batch {
   /** `undefined` deletes it. */
   setSession(session: number, record: SessionRecord | undefined): void {
     this.#sessions.set(session, record);
+    this.isUrgent = true;
     this.bytes += changeBytes;
   }
 
   /** `undefined` deletes it. */
   setSubscription(session: number, requestedFilter: string, record: SubscriptionRecord | undefined): void {
     this.#subscriptions.set(`${session} ${requestedFilter}`, { session, requestedFilter, record });
+    this.isUrgent = true;
     this.bytes += changeBytes;
   }
 
-  putDelivery(session: number, delivery: Delivery, entry: LogEntry): void {
+  putDelivery(session: SessionEntry, delivery: Delivery, entry: LogEntry): void {
+    if (!this.#deliveries.has(delivery)) {
+      if (!delivery.isWritten) this.#newDeliveries++;
+      this.bytes += changeBytes;
+    }
     this.#deliveries.set(delivery, { session, entry });
-    this.bytes += changeBytes;
   }
 
-  deleteDelivery(session: number, delivery: Delivery): void {
-    if (this.#deliveries.delete(delivery)) this.bytes -= changeBytes;
-    if (delivery.isWritten) this.deleteDeliveryAt(session, delivery.position);
+  deleteDelivery(session: SessionEntry, delivery: Delivery): void {
+    if (this.#deliveries.delete(delivery)) {
+      if (!delivery.isWritten) this.#newDeliveries--;
+      this.bytes -= changeBytes;
+    }
+    if (delivery.isWritten) this.deleteDeliveryAt(session.number, delivery.position);
   }
 
   /** A delivery that was committed before is gone. */
@@ -126,13 +155,36 @@ export class Batch {
   /** `undefined` deletes it. */
   setInbound(session: number, packetIdentifier: number, entry: LogEntry | undefined): void {
     this.#inbound.set(session * 0x1_0000 + packetIdentifier, entry);
+    this.isUrgent = true;
     this.bytes += changeBytes;
   }
 
   /** `undefined` deletes it. */
   setRetained(topicName: string, message: Message | undefined): void {
     this.#retained.set(topicName, message);
+    this.isUrgent = true;
     this.bytes += changeBytes + (message?.payloadLength ?? 0);
+  }
+
+  /**
+   * Leaves messages up to one, with their deliveries, and all changes of what is in the store; the later messages go into another Batch. To be
+   * asked only while nothing is urgent.
+   */
+  splitAfter(sequence: number): Batch {
+    const later = new Batch();
+    if (sequence === Number.POSITIVE_INFINITY) return later;
+    for (const [entry, message] of this.messages) if (entry.sequence > sequence) later.putMessage(entry, message);
+    for (const entry of later.messages.keys()) this.deleteMessage(entry);
+    for (const [delivery, { session, entry }] of this.#deliveries) {
+      if (later.messages.has(entry)) later.putDelivery(session, delivery, entry);
+    }
+    for (const [delivery, { session }] of later.#deliveries) this.deleteDelivery(session, delivery);
+    return later;
+  }
+
+  /** Its new deliveries were waited for in vain. */
+  noteMissed(): void {
+    for (const [delivery, { session }] of this.#deliveries) session.pace?.missed(delivery);
   }
 
   /** Turns everything into operations; deliveries and messages count as written from now on. */
@@ -143,7 +195,7 @@ export class Batch {
       writeMessage(encoder.writer, key, message);
     }
     for (const [delivery, { session, entry }] of this.#deliveries) {
-      const key = deliveryKey(session, delivery.position);
+      const key = deliveryKey(session.number, delivery.position);
       encoder.begin('deliveries', key);
       writeDelivery(encoder.writer, key, delivery, entry.sequence);
       delivery.isWritten = true;

@@ -1,6 +1,9 @@
 /**
  * The rhythm of commits: what is staged in a turn of the event loop becomes one transaction at its end, and what comes while that is
  * under way shares the next. When something counts as safe depends on the durability.
+ *
+ * Deliveries whose clients are likely to acknowledge them at once are held for a moment, and with them what nobody waits for: what is over
+ * by then is never written. Anything else that comes takes them along, so that what is written is always all there was up to some moment.
  */
 import type { Clock, TimerHandle } from '../../base/clock.ts';
 import { StorageError } from '../../protocol/errors.ts';
@@ -28,6 +31,14 @@ export interface CommitOptions {
 /** With durability `none`: how long changes are gathered, and how much of them at most. */
 const gatherMs = 1000;
 const gatherBytesMax = 8 * 1024 * 1024;
+/**
+ * What is held is written when it has been there for half of a time to all of it. That time is about what a commit takes, so that a publisher
+ * waits no more than twice as long as without, but within these bounds.
+ */
+const holdMsMin = 3;
+const holdMsMax = 12;
+/** Of what a commit takes, the last one makes this much. */
+const commitMsWeight = 1 / 8;
 /** A commit that failed is tried again after this long at first, then after twice as long each time, up to the other. */
 const retryMsMin = 1000;
 const retryMsMax = 8000;
@@ -42,7 +53,11 @@ export class Commits {
   /** Why commits fail; undefined while they do not. */
   failure: string | undefined = undefined;
   environment: LmdbEnvironment;
+  /** The longest that something is held. Milliseconds. */
+  holdMs = holdMsMin;
   readonly #options: CommitOptions;
+  #commitMs = 0;
+  #commitBegan = 0;
   /** Who waits for what is staged. */
   #waiting: (() => void)[] = [];
   /** What is being committed, and who waits for it. */
@@ -52,6 +67,10 @@ export class Commits {
   readonly #encoder = new BatchEncoder();
   #isScheduled = false;
   #gathering: TimerHandle | undefined = undefined;
+  #holding: TimerHandle | undefined = undefined;
+  /** Messages up to this one, and changes of what was written, were there already at the last step. */
+  #heldUpTo = 0;
+  #heldChanges = false;
   #retrying: TimerHandle | undefined = undefined;
   #retryMs = retryMsMin;
   /** Tries the commit that failed again at once. */
@@ -84,11 +103,11 @@ export class Commits {
     this.stagedCount++;
     if (this.#isScheduled || this.#committing !== undefined) {
       if (this.#gathering !== undefined && this.staged.bytes > gatherBytesMax) this.#commitSoon();
-      return;
+    } else if (this.#gathers) {
+      this.#gather();
+    } else {
+      this.#scheduleOrHold();
     }
-    this.#isScheduled = true;
-    if (this.#gathers) this.#gathering = this.#options.clock.setTimer(gatherMs, () => this.#commitSoon());
-    else this.#options.clock.defer(() => this.#commit());
   }
 
   /** Calls back at once, or as soon as the environment, which is opened anew after a failure, can be read; then nothing was committed between. */
@@ -100,8 +119,10 @@ export class Commits {
   whenSafe(callback: () => void): void {
     if (this.#options.durability === 'none') callback();
     // Also behind somebody who waits for what has cancelled itself out since: the order stays.
-    else if (!this.staged.isEmpty || this.#waiting.length > 0) this.#waiting.push(callback);
-    else if (this.#committing !== undefined) this.#committing.waiting.push(callback);
+    else if (!this.staged.isEmpty || this.#waiting.length > 0) {
+      this.#waiting.push(callback);
+      this.#schedule();
+    } else if (this.#committing !== undefined) this.#committing.waiting.push(callback);
     else callback();
   }
 
@@ -133,12 +154,45 @@ export class Commits {
     return this.#options.durability === 'none' && !this.#isClosing;
   }
 
-  /** Commits at the end of this turn what is gathered. */
+  #gather(): void {
+    this.#isScheduled = true;
+    this.#gathering = this.#options.clock.setTimer(gatherMs, () => this.#commitSoon());
+  }
+
+  #scheduleOrHold(): void {
+    if (this.staged.isUrgent || this.#waiting.length > 0) this.#schedule();
+    else this.#holding ??= this.#options.clock.setTimer(this.holdMs / 2, () => this.#step());
+  }
+
+  /** Commits at the end of this turn, or once the commit that is under way has ended. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#committing !== undefined) return;
+    this.#isScheduled = true;
+    this.#options.clock.defer(() => this.#commit());
+  }
+
+  /** Commits at the end of this turn what is gathered or held. */
   #commitSoon(): void {
-    if (this.#gathering === undefined) return;
+    if (this.#gathering === undefined) {
+      if (!this.staged.isEmpty) this.#schedule();
+      return;
+    }
     this.#options.clock.clearTimer(this.#gathering);
     this.#gathering = undefined;
     this.#options.clock.defer(() => this.#commit());
+  }
+
+  /** What has been held since the last step is written now, what came later at the next. */
+  #step(): void {
+    this.#holding = undefined;
+    const { staged } = this;
+    if (this.#isScheduled || this.#committing !== undefined || this.#isClosed || staged.isEmpty) return;
+    const upTo = this.#heldUpTo;
+    const isOverdue = staged.firstSequence <= upTo || (this.#heldChanges && staged.changesWritten);
+    this.#heldUpTo = staged.lastSequence;
+    this.#heldChanges = !isOverdue && staged.changesWritten;
+    if (isOverdue) this.#commit(upTo);
+    else this.#scheduleOrHold();
   }
 
   /** Resolves after the commit that is under way, or the next one; also if it fails. */
@@ -149,8 +203,11 @@ export class Commits {
     });
   }
 
-  /** Takes all that is staged now into one commit; what comes meanwhile goes into the next. */
-  #commit(): void {
+  /**
+   * Takes what is staged now into one commit; what comes meanwhile goes into the next.
+   * @param upTo the last message that has been held too long; without, all is taken
+   */
+  #commit(upTo = Number.POSITIVE_INFINITY): void {
     this.#isScheduled = false;
     if (this.#isClosed) return;
     const batch = this.staged;
@@ -160,12 +217,14 @@ export class Commits {
       this.#call(waiting);
       return;
     }
-    this.staged = new Batch();
+    this.staged = batch.splitAfter(upTo);
+    if (upTo !== Number.POSITIVE_INFINITY) batch.noteMissed();
     this.#committing = { batch, waiting };
     this.#write(batch, batch.encode(this.#encoder));
   }
 
   #write(batch: Batch, encoded: EncodedBatch): void {
+    this.#commitBegan = this.#options.clock.monotonic();
     this.environment.write(encoded).then(
       () => this.#committed(batch),
       (error) => this.#failed(batch, encoded, error),
@@ -179,19 +238,19 @@ export class Commits {
       this.#options.onFailure();
     }
     this.count++;
+    this.#commitMs += (this.#options.clock.monotonic() - this.#commitBegan - this.#commitMs) * commitMsWeight;
+    this.holdMs = Math.min(Math.max(this.#commitMs, holdMsMin), holdMsMax);
     this.#encoder.reset();
     const waiting = this.#committing?.waiting ?? [];
     this.#committing = undefined;
     this.#options.onCommitted(batch);
     // The next commit is on its way before anybody is told of this one.
     if (!this.staged.isEmpty || this.#waiting.length > 0) {
-      if (this.#gathers && this.#syncing.length === 0) {
-        this.#isScheduled = true;
-        this.#gathering = this.#options.clock.setTimer(gatherMs, () => this.#commitSoon());
-      } else {
-        this.#commit();
-      }
+      if (this.#gathers && this.#syncing.length === 0) this.#gather();
+      else if (this.staged.isUrgent || this.#waiting.length > 0 || this.#syncing.length > 0) this.#commit();
+      else this.#scheduleOrHold();
     }
+    for (const entry of batch.messages.keys()) entry.callKept();
     this.#call(waiting);
   }
 
@@ -234,7 +293,9 @@ export class Commits {
     const { clock } = this.#options;
     if (this.#gathering !== undefined) clock.clearTimer(this.#gathering);
     if (this.#retrying !== undefined) clock.clearTimer(this.#retrying);
+    if (this.#holding !== undefined) clock.clearTimer(this.#holding);
     this.#gathering = undefined;
+    this.#holding = undefined;
     this.#retrying = undefined;
   }
 }

@@ -14,6 +14,7 @@ import { StorageError } from '../../protocol/errors.ts';
 import type { Delivery } from '../delivery.ts';
 import type { Log } from '../log.ts';
 import { type Message, withOwnPayload } from '../message.ts';
+import { AcknowledgementPace } from './acknowledgement-pace.ts';
 import type { DataFile } from './data-file.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import { deliveryKey, inboundKey, longAt } from './keys.ts';
@@ -23,6 +24,7 @@ import type { DatabaseName, Entry, LmdbEnvironment } from './lmdb-environment.ts
 import { LoadedData, type NumberedSession } from './lmdb-load.ts';
 import { MessageLog } from './message-log.ts';
 import { checkProperties, RecordReader, unreadableRecord, viewOf } from './record-codec.ts';
+import { SessionEntry } from './session-entry.ts';
 import { readDelivery, readInbound } from './session-records.ts';
 import type {
   DeliveryRecord,
@@ -75,7 +77,7 @@ export class LmdbStore implements Store {
   readonly #commits: Commits;
   readonly #messages: MessageLog;
   readonly #reader = new RecordReader();
-  readonly #sessionNumbers = new Map<string, number>();
+  readonly #sessions = new Map<string, SessionEntry>();
   #lastSession = 0;
   /** What was found unreadable; it does not go away by itself. */
   #damage: string | undefined = undefined;
@@ -140,7 +142,7 @@ export class LmdbStore implements Store {
   *#loadSessions(data: LoadedData): IterableIterator<StoredSession> {
     for (const found of data.sessions()) {
       this.#lastSession = found.number;
-      this.#sessionNumbers.set(found.session.clientIdentifier, found.number);
+      this.#sessions.set(found.session.clientIdentifier, new SessionEntry(found.number));
       yield new LoadedSession(this, found);
     }
     // Only now, because nothing may be committed before all was read.
@@ -153,64 +155,68 @@ export class LmdbStore implements Store {
 
   putSession(record: SessionRecord): void {
     const { clientIdentifier } = record;
-    let session = this.#sessionNumbers.get(clientIdentifier);
+    let session = this.#sessions.get(clientIdentifier);
     if (session === undefined) {
-      session = ++this.#lastSession;
-      this.#sessionNumbers.set(clientIdentifier, session);
+      session = new SessionEntry(++this.#lastSession);
+      this.#sessions.set(clientIdentifier, session);
     }
-    this.#commits.staged.setSession(session, record);
+    this.#commits.staged.setSession(session.number, record);
     this.#commits.touch();
   }
 
   deleteSession(clientIdentifier: string): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
-    this.#sessionNumbers.delete(clientIdentifier);
-    this.#commits.staged.setSession(session, undefined);
+    this.#sessions.delete(clientIdentifier);
+    this.#commits.staged.setSession(session.number, undefined);
     this.#commits.touch();
   }
 
   putSubscription(clientIdentifier: string, record: SubscriptionRecord): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
-    this.#commits.staged.setSubscription(session, record.requestedFilter, record);
+    this.#commits.staged.setSubscription(session.number, record.requestedFilter, record);
     this.#commits.touch();
   }
 
   deleteSubscription(clientIdentifier: string, requestedFilter: string): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
-    this.#commits.staged.setSubscription(session, requestedFilter, undefined);
+    this.#commits.staged.setSubscription(session.number, requestedFilter, undefined);
     this.#commits.touch();
   }
 
   putDelivery(clientIdentifier: string, delivery: Delivery): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
-    this.#commits.staged.putDelivery(session, delivery, this.#messages.refer(delivery.message));
+    const { staged } = this.#commits;
+    staged.putDelivery(session, delivery, this.#messages.refer(delivery.message));
+    if (!this.#endsSoon(session, delivery)) staged.isUrgent = true;
     this.#commits.touch();
   }
 
   updateDelivery(clientIdentifier: string, delivery: Delivery): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     const entry = this.#messages.entryOf(delivery.message);
     if (session === undefined || entry === undefined) return;
+    this.#endsSoon(session, delivery);
     this.#commits.staged.putDelivery(session, delivery, entry);
     this.#commits.touch();
   }
 
   deleteDelivery(clientIdentifier: string, delivery: Delivery): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
+    session.pace?.ended(delivery, this.#commits.holdMs);
     this.#commits.staged.deleteDelivery(session, delivery);
-    this.#messages.release(delivery.message);
+    this.#messages.release(delivery.message, delivery.state === 'done');
     this.#commits.touch();
   }
 
   takeDeliveries(clientIdentifier: string, after: number, last: number, limit: number): readonly DeliveryRecord[] {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined || last <= after) return [];
-    const rows = (): readonly Entry[] => this.#deliveryRows(session, after, last, limit);
+    const rows = (): readonly Entry[] => this.#deliveryRows(session.number, after, last, limit);
     return this.#take(deliveryOf(clientIdentifier), rows, ({ key, value }) => {
       const { sequence, ...rest } = readDelivery(this.#reader, viewOf(key, value));
       return { sequence, record: { ...rest, position: longAt(key, 4) } };
@@ -218,45 +224,47 @@ export class LmdbStore implements Store {
   }
 
   dropDeliveries(clientIdentifier: string, after: number, last: number): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined || last <= after) return;
     this.#commits.whenReadable(() => {
-      for (const { key, value } of this.#deliveryRows(session, after, last, Number.POSITIVE_INFINITY)) {
+      for (const { key, value } of this.#deliveryRows(session.number, after, last, Number.POSITIVE_INFINITY)) {
         this.#drop(deliveryOf(clientIdentifier), () => readDelivery(this.#reader, viewOf(key, value)).sequence);
-        this.#commits.staged.deleteDeliveryAt(session, longAt(key, 4));
+        this.#commits.staged.deleteDeliveryAt(session.number, longAt(key, 4));
         this.#commits.touch();
       }
     });
   }
 
   rest(clientIdentifier: string, deliveries: readonly Delivery[]): boolean {
-    if (!this.#sessionNumbers.has(clientIdentifier)) return false;
+    const session = this.#sessions.get(clientIdentifier);
+    if (session === undefined) return false;
     for (const delivery of deliveries) {
       if (delivery.position === 0 || !delivery.isWritten || this.#commits.changes(delivery)) return false;
     }
     for (const { message } of deliveries) this.#messages.rest(message);
+    session.pace = undefined;
     return true;
   }
 
   putInbound(clientIdentifier: string, { packetIdentifier, message }: InboundRecord): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
-    this.#commits.staged.setInbound(session, packetIdentifier, this.#messages.refer(message));
+    this.#commits.staged.setInbound(session.number, packetIdentifier, this.#messages.refer(message));
     this.#commits.touch();
   }
 
   deleteInbound(clientIdentifier: string, { packetIdentifier, message }: InboundRecord): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
-    this.#commits.staged.setInbound(session, packetIdentifier, undefined);
-    this.#messages.release(message);
+    this.#commits.staged.setInbound(session.number, packetIdentifier, undefined);
+    this.#messages.release(message, false);
     this.#commits.touch();
   }
 
   takeInbound(clientIdentifier: string): readonly InboundRecord[] {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return [];
-    const rows = (): readonly Entry[] => this.#inboundRows(session);
+    const rows = (): readonly Entry[] => this.#inboundRows(session.number);
     return this.#take(inboundOf(clientIdentifier), rows, ({ key, value }) => ({
       sequence: readInbound(this.#reader, viewOf(key, value)),
       record: { packetIdentifier: packetIdentifierAt(key) },
@@ -264,12 +272,12 @@ export class LmdbStore implements Store {
   }
 
   dropInbound(clientIdentifier: string): void {
-    const session = this.#sessionNumbers.get(clientIdentifier);
+    const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
     this.#commits.whenReadable(() => {
-      for (const { key, value } of this.#inboundRows(session)) {
+      for (const { key, value } of this.#inboundRows(session.number)) {
         this.#drop(inboundOf(clientIdentifier), () => readInbound(this.#reader, viewOf(key, value)));
-        this.#commits.staged.setInbound(session, packetIdentifierAt(key), undefined);
+        this.#commits.staged.setInbound(session.number, packetIdentifierAt(key), undefined);
         this.#commits.touch();
       }
     });
@@ -290,6 +298,11 @@ export class LmdbStore implements Store {
 
   whenSafe(callback: () => void): void {
     this.#commits.whenSafe(callback);
+  }
+
+  whenKept(message: Message, callback: () => void): void {
+    if (this.#options.durability === 'none') callback();
+    else this.#messages.whenKept(message, callback);
   }
 
   sync(): Promise<void> {
@@ -317,6 +330,14 @@ export class LmdbStore implements Store {
     } finally {
       await this.#lock.release();
     }
+  }
+
+  /** Whether a delivery is on its way to a client that acknowledges at once. */
+  #endsSoon(session: SessionEntry, delivery: Delivery): boolean {
+    if (delivery.state !== 'awaiting-puback') return false;
+    session.pace ??= new AcknowledgementPace(this.#options.clock);
+    session.pace.sent(delivery);
+    return session.pace.isSoon;
   }
 
   /** Those that are there once everything staged is committed. */

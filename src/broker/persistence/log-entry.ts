@@ -15,6 +15,8 @@ export class LogEntry implements StoredPayload {
   readonly length: number;
   /** Deliveries and unreleased QoS 2 messages that refer to it; at 0 its record goes. */
   references = 0;
+  /** Called, once, when it needs no more care: it is committed, or all who waited for it have it. */
+  onKept: (() => void) | undefined = undefined;
   /** Whether its record can be read. */
   isCommitted = false;
 
@@ -22,6 +24,13 @@ export class LogEntry implements StoredPayload {
     this.log = log;
     this.sequence = sequence;
     this.length = length;
+  }
+
+  /** It needs no more care. */
+  callKept(): void {
+    const { onKept } = this;
+    this.onKept = undefined;
+    onKept?.();
   }
 
   read(): Uint8Array {

@@ -76,6 +76,10 @@ export class MemoryStore implements Store {
   readonly #unsettled = new Map<Delivery, DeliveryRecord>();
   /** Deliveries that are to go, by name. */
   readonly #deleted = new Set<string>();
+  /** The deliveries of each message that are left. */
+  readonly #undelivered = new WeakMap<Message, Set<Delivery>>();
+  /** Whom to tell when there are none. */
+  readonly #keeping = new WeakMap<Message, () => void>();
   #staged: ((state: Committed) => void)[] = [];
   #waiting: (() => void)[] = [];
   #isCommitting = false;
@@ -126,6 +130,8 @@ export class MemoryStore implements Store {
   }
 
   putDelivery(clientIdentifier: string, delivery: Delivery): void {
+    const undelivered = this.#undelivered.get(delivery.message) ?? new Set();
+    this.#undelivered.set(delivery.message, undelivered.add(delivery));
     const record = recordOf(delivery);
     this.#unsettled.set(delivery, record);
     this.#stageFor(clientIdentifier, (session) => {
@@ -147,6 +153,16 @@ export class MemoryStore implements Store {
       this.#deleted.delete(name);
       state.sessions.get(clientIdentifier)?.deliveries.delete(position);
     });
+    this.#tellKept(delivery);
+  }
+
+  #tellKept(delivery: Delivery): void {
+    const { message, state } = delivery;
+    const undelivered = this.#undelivered.get(message);
+    undelivered?.delete(delivery);
+    // Whoever will not have it although it was for him: that this is so is to be safe first.
+    if (state !== 'done') this.#keeping.delete(message);
+    else if (undelivered?.size === 0) this.#keeping.get(message)?.();
   }
 
   takeDeliveries(clientIdentifier: string, after: number, last: number, limit: number): readonly DeliveryRecord[] {
@@ -194,6 +210,17 @@ export class MemoryStore implements Store {
   whenSafe(callback: () => void): void {
     if (this.#staged.length === 0 && !this.#isCommitting) callback();
     else this.#waiting.push(callback);
+  }
+
+  whenKept(message: Message, callback: () => void): void {
+    let isCalled = false;
+    const once = (): void => {
+      if (isCalled) return;
+      isCalled = true;
+      callback();
+    };
+    if ((this.#undelivered.get(message)?.size ?? 0) > 0) this.#keeping.set(message, once);
+    this.whenSafe(once);
   }
 
   sync(): Promise<void> {

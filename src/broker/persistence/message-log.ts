@@ -57,13 +57,33 @@ export class MessageLog implements LogReader {
     return entry;
   }
 
-  /** One less waits for it. */
-  release(message: Message): void {
+  /**
+   * One less waits for it.
+   * @param isDone because it has it
+   */
+  release(message: Message, isDone: boolean): void {
     const entry = this.entryOf(message);
     if (entry === undefined || entry.references === 0) return;
+    // It was to be kept for somebody who will not get it: that this is so is to be safe, too.
+    if (!isDone && entry.onKept !== undefined) {
+      const { onKept } = entry;
+      entry.onKept = undefined;
+      this.#commits.whenSafe(onKept);
+    }
     if (--entry.references > 0) return;
     this.#shared.delete(entry.sequence);
     if (this.resting.get(entry.sequence) === 0) this.#commits.staged.deleteMessage(entry);
+    if (isDone) entry.callKept();
+  }
+
+  /** `Store.whenKept`. */
+  whenKept(message: Message, callback: () => void): void {
+    const entry = this.entryOf(message);
+    if (entry === undefined || entry.references === 0 || entry.isCommitted || entry.onKept !== undefined) {
+      this.#commits.whenSafe(callback);
+    } else {
+      entry.onKept = callback;
+    }
   }
 
   /** One that waited in memory rests from now on. */

@@ -8,8 +8,9 @@
  *     put… / delete…   staged at once, in order; visible to nobody
  *     end of the turn  everything staged becomes one commit
  *     whenSafe         called back when the commit that holds all that was staged before is safe
+ *     whenKept         the same for one message, or when all who were to have it have acknowledged it, and nothing is left to keep
  *
- * An acknowledgement leaves the broker only from a `whenSafe`: it promises what is in the store. Only Sessions that outlive their connection
+ * An acknowledgement leaves the broker only from one of them: it promises what is in the store. Only Sessions that outlive their connection
  * are stored; QoS 0 and Clean Start traffic neither touches the store nor waits for it.
  */
 import type { WillMessage } from '../../codec/packets.ts';
@@ -160,6 +161,11 @@ export interface Store {
   deleteRetained(topicName: string): void;
   /** Calls back, in the order of the calls, when all that was staged before is safe; at once if it is already. */
   whenSafe(callback: () => void): void;
+  /**
+   * Calls back once when a message needs no more care: all that was staged before is safe, or everybody whose deliveries of it were put has
+   * acknowledged it. Not in the order of the calls, and perhaps at once.
+   */
+  whenKept(message: Message, callback: () => void): void;
   /** Commits what is staged, whatever the durability, and resolves when it is as safe as the disk makes it. Rejects if that fails. */
   sync(): Promise<void>;
   /** What is committed, for tests and tools. */

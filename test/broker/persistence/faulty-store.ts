@@ -124,6 +124,9 @@ export class FaultyStore implements Store {
       }),
     );
   }
+  whenKept(_message: Message, callback: () => void): void {
+    this.whenSafe(callback);
+  }
   sync(): Promise<void> {
     return this.trouble === undefined ? this.#inner.sync() : Promise.reject(new Error(this.trouble));
   }

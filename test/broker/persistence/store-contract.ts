@@ -588,6 +588,46 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
         expect(Object.keys((await loaded(again)).sessions)).toEqual(['a', 'b']);
       }));
 
+    it('has a message kept as soon as all who were to have it have acknowledged it, and not before', () =>
+      withStore(async (store) => {
+        for (const name of ['a', 'b']) store.putSession(sessionOf(name));
+        await safe(store);
+        const message = messageOn('t', 'x');
+        const [first, second] = [deliveryAt(1, message), deliveryAt(1, message)];
+        let kept = 0;
+        store.putDelivery('a', first);
+        store.putDelivery('b', second);
+        store.whenKept(message, () => kept++);
+        first.state = 'done';
+        store.deleteDelivery('a', first);
+        expect(kept).toBe(0);
+        second.state = 'done';
+        store.deleteDelivery('b', second);
+        expect(kept).toBe(1);
+        await safe(store);
+        expect(kept).toBe(1);
+      }));
+
+    it('has a message kept when it is safe, if somebody is not to have it any more', () =>
+      withStore(async (store) => {
+        for (const name of ['a', 'b']) store.putSession(sessionOf(name));
+        await safe(store);
+        const message = messageOn('t', 'x');
+        const [first, second] = [deliveryAt(1, message), deliveryAt(1, message)];
+        let kept = 0;
+        store.putDelivery('a', first);
+        store.putDelivery('b', second);
+        store.whenKept(message, () => kept++);
+        store.deleteDelivery('a', first);
+        store.deleteSession('a');
+        second.state = 'done';
+        store.deleteDelivery('b', second);
+        // A crash now would find the Session that is about to end, and it would miss the message.
+        expect(kept).toBe(0);
+        await safe(store);
+        expect(kept).toBe(1);
+      }));
+
     it('makes ten thousand changes of random kinds and ends with what a plain model has', () =>
       withStore(async (store, reopen) => {
         let seed = 12345;
