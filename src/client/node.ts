@@ -2,7 +2,7 @@
 import { OptionError } from '../protocol/errors.ts';
 import { proxyAddress } from '../transport/node/socks.ts';
 import { connectTcp } from '../transport/node/tcp.ts';
-import { connectWebSocket } from '../transport/node/websocket.ts';
+import type { ConnectWebSocketOptions } from '../transport/node/websocket.ts';
 import type { Transport } from '../transport/transport.ts';
 import { openClient } from './client.ts';
 import { webSocketUrl } from './endpoint.ts';
@@ -49,9 +49,15 @@ export function dial(endpoint: Endpoint, options: ConnectOptions, signal: AbortS
       const subprotocols = options.protocolVersion === 3 ? ['mqttv3.1'] : ['mqtt'];
       const protocol = options.tls === undefined ? endpoint.protocol : 'wss';
       const url = webSocketUrl({ ...endpoint, protocol });
-      return connectWebSocket(url, { ...common, headers, subprotocols, tls: options.tls });
+      return openWebSocket(url, { ...common, headers, subprotocols, tls: options.tls });
     }
     case 'unix':
       return connectTcp({ unixPath: endpoint.path, tls: options.tls, signal });
   }
+}
+
+/** `ws` and what it loads take longer than the rest of a client's start: only who speaks WebSocket waits for it. */
+async function openWebSocket(url: string, options: ConnectWebSocketOptions): Promise<Transport> {
+  const { connectWebSocket } = await import('../transport/node/websocket.ts');
+  return connectWebSocket(url, options);
 }
