@@ -36,7 +36,10 @@ class InFlight {
 interface Copy {
   readonly session: SessionRecord;
   readonly connection: ConnectionRecord;
+  /** Those that it may have come through. */
   readonly subscriptions: readonly SubscriptionRecord[];
+  /** Whether the client has several that match, and so may get several copies. */
+  readonly isOneOfSeveral: boolean;
   readonly print: number;
   /** Key of a Shared Subscription, if it came through no other. */
   readonly share: string | undefined;
@@ -235,11 +238,12 @@ export class DeliveryMatcher implements ConnectionListener {
   } {
     const { subscriptionIdentifiers } = content;
     let subscriptions = session.matching(content.topic);
+    const isOneOfSeveral = subscriptions.length > 1;
     if (subscriptionIdentifiers.length > 0) {
       subscriptions = subscriptions.filter(({ identifier }) => subscriptionIdentifiers.includes(identifier));
     }
     const share = shareOf(subscriptions);
-    const copy: Copy = { session, connection, subscriptions, print, share };
+    const copy: Copy = { session, connection, subscriptions, isOneOfSeveral, print, share };
     const topic = this.#topics.get(topicKey(connection, content.topic));
     const mayBeLive = !isRetained(packet) || subscriptions.some((one) => one.content.retainAsPublished);
     if (mayBeLive) {
@@ -270,9 +274,9 @@ export class DeliveryMatcher implements ConnectionListener {
   }
 
   /** The message that the client got last, once more: each subscription that matches may give a copy. */
-  #findAgain(topic: TopicSources | undefined, { session, print, subscriptions }: Copy): MessageSource | undefined {
+  #findAgain(topic: TopicSources | undefined, { session, print, isOneOfSeveral }: Copy): MessageSource | undefined {
     const last = topic?.last.get(session);
-    if (topic === undefined || last === undefined || subscriptions.length < 2) return undefined;
+    if (topic === undefined || last === undefined || !isOneOfSeveral) return undefined;
     return topic.find(print, last - 1, ({ number }) => number === last);
   }
 
