@@ -74,28 +74,28 @@ export class Utf8Buffer {
 
   /** Appends a whole number from 0 to 2^53, at least `digits` digits wide, `fill` (an ASCII character, default `0`) before it. */
   decimal(value: number, digits = 1, fill = 0x30): void {
-    let count = 1;
-    for (let bound = 10; value >= bound && count < 16; bound *= 10) count++;
-    const width = Math.max(count, digits);
+    if (value > 0x7fff_ffff) {
+      // Beyond 31 bits numbers are floating-point numbers, whose division is slow; the rest has nine digits.
+      const high = Math.floor(value / 1e9);
+      this.decimal(high, digits - 9, fill);
+      this.decimal(value - high * 1e9, 9);
+      return;
+    }
+    let rest = value | 0;
+    const count = digitsOf(rest);
+    const width = count < digits ? digits : count;
     if (this.bytes.length - this.length < width) this.#grow(width);
     const { bytes } = this;
-    let at = this.length + width;
+    const start = this.length;
+    let at = start + width;
     this.length = at;
-    let rest = value;
-    // Beyond 32 bits the remainder operator works on floating-point numbers, which is slow.
-    while (rest > 0x7fff_ffff) {
-      const tenth = Math.floor(rest / 10);
+    const first = at - count;
+    while (at > first) {
+      const tenth = (rest / 10) | 0;
       bytes[--at] = 0x30 + (rest - tenth * 10);
       rest = tenth;
-      count--;
     }
-    let whole = rest | 0;
-    for (; count > 0; count--) {
-      const tenth = (whole / 10) | 0;
-      bytes[--at] = 0x30 + (whole - tenth * 10);
-      whole = tenth;
-    }
-    for (let left = width - (this.length - at); left > 0; left--) bytes[--at] = fill;
+    while (at > start) bytes[--at] = fill;
   }
 
   /** A view of the text; good until the next change. */
@@ -108,6 +108,13 @@ export class Utf8Buffer {
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
   }
+}
+
+/** Of a number below 2^31. */
+function digitsOf(value: number): number {
+  if (value < 10_000) return value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : 4;
+  if (value < 100_000_000) return value < 100_000 ? 5 : value < 1_000_000 ? 6 : value < 10_000_000 ? 7 : 8;
+  return value < 1_000_000_000 ? 9 : 10;
 }
 
 interface Runtime {

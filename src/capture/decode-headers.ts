@@ -292,8 +292,6 @@ function decodeTcp(headers: FrameHeaders, bytes: Uint8Array, at: number, end: nu
   headers.tcpOffset = at;
   headers.sourcePort = uint16(bytes, at);
   headers.destinationPort = uint16(bytes, at + 2);
-  headers.sequence = uint32(bytes, at + 4);
-  headers.acknowledgement = uint32(bytes, at + 8);
   const word = uint16(bytes, at + 12);
   headers.tcpFlags = word & 0xfff;
   headers.window = uint16(bytes, at + 14);

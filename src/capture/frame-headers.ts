@@ -38,9 +38,6 @@ export class FrameHeaders {
   udpOffset = -1;
   sourcePort = 0;
   destinationPort = 0;
-  /** Unsigned. */
-  sequence = 0;
-  acknowledgement = 0;
   /** Twelve bits: FIN 1, SYN 2, RST 4, PSH 8, ACK 0x10, URG 0x20, ECE 0x40, CWR 0x80, AE 0x100, reserved. */
   tcpFlags = 0;
   /** As in the header, not scaled. */
@@ -56,4 +53,18 @@ export class FrameHeaders {
     this.frame = frame;
     this.source = frame;
   }
+
+  /** Sequence number, unsigned; 0 without TCP. Read when asked for: a field of more than 31 bits would take memory of its own in every frame. */
+  get sequence(): number {
+    return this.tcpOffset < 0 ? 0 : uint32(this.source.bytes, this.tcpOffset + 4);
+  }
+
+  /** Acknowledgement number, likewise. */
+  get acknowledgement(): number {
+    return this.tcpOffset < 0 ? 0 : uint32(this.source.bytes, this.tcpOffset + 8);
+  }
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }

@@ -38,10 +38,8 @@ export function analyseSegment(
   const flags = headers.tcpFlags;
   const length = headers.wirePayloadLength;
   const hasAck = (flags & ack) !== 0;
-  const record = new SegmentRecord(flow, direction);
+  const record = new SegmentRecord(flow, direction, frame);
   record.completeness = flow.completeness;
-  record.sinceFirstNs = elapsedNs(frame, flow.seconds, flow.nanoseconds);
-  record.sincePreviousNs = elapsedNs(frame, flow.lastSeconds, flow.lastNanoseconds);
   flow.lastSeconds = frame.seconds;
   flow.lastNanoseconds = frame.nanoseconds;
   const isFirst = !own.hasBase && !peer.hasBase;
@@ -121,11 +119,11 @@ function elapsedNs(frame: Frame, seconds: number, nanoseconds: number): number {
 function setBases(own: SegmentHistory, peer: SegmentHistory, headers: FrameHeaders): void {
   if (!own.hasBase) {
     own.hasBase = true;
-    own.base = (headers.tcpFlags & syn) !== 0 ? headers.sequence : headers.sequence - 1;
+    own.base = (headers.tcpFlags & syn) !== 0 ? headers.sequence | 0 : (headers.sequence - 1) | 0;
   }
   if (!peer.hasBase && (headers.tcpFlags & ack) !== 0) {
     peer.hasBase = true;
-    peer.base = headers.acknowledgement - 1;
+    peer.base = (headers.acknowledgement - 1) | 0;
   }
 }
 

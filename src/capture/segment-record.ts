@@ -1,6 +1,8 @@
 import type { Direction, Flow, SegmentAnalysis } from './flow.ts';
+import type { Frame } from './frame.ts';
+import type { TcpFlow } from './tcp-flow.ts';
 
-/** A shape with every field set at once: one is made per segment. */
+/** A shape with every field set at once: one is made per segment. What is seldom asked for, and long, is computed when it is. */
 export class SegmentRecord implements SegmentAnalysis {
   readonly flow: Flow;
   readonly direction: Direction;
@@ -20,11 +22,24 @@ export class SegmentRecord implements SegmentAnalysis {
   acknowledges = 0;
   acknowledgeTimeNs = 0;
   completeness = 0;
-  sinceFirstNs = 0;
-  sincePreviousNs = 0;
+  readonly #frame: Frame;
+  /** Of the segment before. */
+  readonly #previousSeconds: number;
+  readonly #previousNanoseconds: number;
 
-  constructor(flow: Flow, direction: Direction) {
+  constructor(flow: TcpFlow, direction: Direction, frame: Frame) {
     this.flow = flow;
     this.direction = direction;
+    this.#frame = frame;
+    this.#previousSeconds = flow.lastSeconds;
+    this.#previousNanoseconds = flow.lastNanoseconds;
+  }
+
+  get sinceFirstNs(): number {
+    return (this.#frame.seconds - this.flow.seconds) * 1e9 + (this.#frame.nanoseconds - this.flow.nanoseconds);
+  }
+
+  get sincePreviousNs(): number {
+    return (this.#frame.seconds - this.#previousSeconds) * 1e9 + (this.#frame.nanoseconds - this.#previousNanoseconds);
   }
 }

@@ -39,8 +39,9 @@ export class TcpFlows {
     const flow = this.#table.find(headers);
     const direction = this.#table.direction;
     const result = this.#result;
-    if (result.chunks.length > 0) result.chunks.length = 0;
-    if (result.released.length > 0) result.released.length = 0;
+    // Quicker than `length = 0` for the one member there is as a rule, and the memory stays.
+    while (result.chunks.length > 0) result.chunks.pop();
+    while (result.released.length > 0) result.released.pop();
     result.ended = 0;
     result.analysis = analyseSegment(flow, direction, headers, this.#table.isPortReused);
 

@@ -19,7 +19,7 @@ import type { TcpResult } from '../capture/tcp-result.ts';
 import { ApplicationStream } from './application-stream.ts';
 import type { DecodeAsRule } from './decode-as.ts';
 import { TimeValue } from './field.ts';
-import { FrameDissection, nanosecondsSince } from './frame-dissection.ts';
+import { FrameDissection } from './frame-dissection.ts';
 import { type ConversationOptions, Conversations } from './mqtt/conversations.ts';
 import type { UpperLayer } from './stream-dissector.ts';
 import type { TlsDecryption } from './tls-decryption.ts';
@@ -50,8 +50,8 @@ export class Dissector {
   readonly #flows: TcpFlows;
   readonly #conversations: Conversations;
   readonly #udp = new UdpStreams();
-  /** Layers of the frame in hand; taken away if there are any. */
-  #layers: UpperLayer[] = [];
+  /** Layers of the frame in hand; empty between two. */
+  readonly #layers: UpperLayer[] = [];
   #first: TimeValue | undefined = undefined;
   #previous: Frame | undefined = undefined;
   /** What `displayed` was told last; undefined: every frame is. */
@@ -72,8 +72,8 @@ export class Dissector {
       headers,
       result?.analysis,
       this.#first,
-      nanosecondsSince(this.#previous ?? frame, frame),
-      nanosecondsSince(this.#displayed ?? this.#previous ?? frame, frame),
+      this.#previous ?? frame,
+      this.#displayed ?? this.#previous ?? frame,
     );
     this.#previous = frame;
     if (result !== undefined) this.#rise(dissection, result);
@@ -115,8 +115,9 @@ export class Dissector {
     if ((ended & 2) !== 0) application.end(1, dissection.frame, layers);
     dissection.hasApplication = application.isKnown;
     if (layers.length > 0) {
-      dissection.layers = layers;
-      this.#layers = [];
+      // A copy is as long as it needs to be; an array that grows has room for many more.
+      dissection.layers = layers.slice();
+      while (layers.length > 0) layers.pop();
     }
     if (dissection.headers.payloadLength > 0 && chunks.length === 0) this.#noteUnheard(dissection, result);
   }

@@ -37,10 +37,6 @@ export class FrameDissection implements DissectedFrame {
   layers: readonly UpperLayer[] = noLayers;
   /** Time of the first frame of the capture. */
   readonly first: TimeValue;
-  readonly sinceFirstNs: number;
-  readonly sincePreviousNs: number;
-  /** Nanoseconds since the frame that was displayed before. */
-  readonly sinceDisplayedNs: number;
   /** undefined if it is no UDP datagram. */
   udp: UdpPlace | undefined = undefined;
   /** Whether the connection is dissected by a layer above TCP. */
@@ -52,21 +48,45 @@ export class FrameDissection implements DissectedFrame {
   isRepeated = false;
   /** Its payload waits for bytes before it. */
   isWaiting = false;
+  /** Times of the frames before, the last one and the last that was displayed. The frames themselves need not be kept for it. */
+  readonly #previousSeconds: number;
+  readonly #previousNanoseconds: number;
+  readonly #displayedSeconds: number;
+  readonly #displayedNanoseconds: number;
 
+  /**
+   * @param previous - the frame before, or the frame itself
+   * @param displayed - the frame that was displayed before, or the frame itself
+   */
   constructor(
     headers: FrameHeaders,
     segment: SegmentAnalysis | undefined,
     first: TimeValue,
-    sincePreviousNs: number,
-    sinceDisplayedNs: number,
+    previous: Frame,
+    displayed: Frame,
   ) {
     this.frame = headers.frame;
     this.headers = headers;
     this.segment = segment;
     this.first = first;
-    this.sinceFirstNs = nanosecondsSince(first, headers.frame);
-    this.sincePreviousNs = sincePreviousNs;
-    this.sinceDisplayedNs = sinceDisplayedNs;
+    this.#previousSeconds = previous.seconds;
+    this.#previousNanoseconds = previous.nanoseconds;
+    this.#displayedSeconds = displayed.seconds;
+    this.#displayedNanoseconds = displayed.nanoseconds;
+  }
+
+  get sinceFirstNs(): number {
+    const { frame, first } = this;
+    return (frame.seconds - first.seconds) * 1e9 + (frame.nanoseconds - first.nanoseconds);
+  }
+
+  get sincePreviousNs(): number {
+    return (this.frame.seconds - this.#previousSeconds) * 1e9 + (this.frame.nanoseconds - this.#previousNanoseconds);
+  }
+
+  /** Nanoseconds since the frame that was displayed before. */
+  get sinceDisplayedNs(): number {
+    return (this.frame.seconds - this.#displayedSeconds) * 1e9 + (this.frame.nanoseconds - this.#displayedNanoseconds);
   }
 
   source(): string {
@@ -111,14 +131,6 @@ export class FrameDissection implements DissectedFrame {
     if (this.layers.length > 0) describeLayers(sink, this.layers);
     else describeRest(sink, this);
   }
-}
-
-/** Nanoseconds from a time to a frame; exact up to 104 days. */
-export function nanosecondsSince(
-  time: { readonly seconds: number; readonly nanoseconds: number },
-  frame: Frame,
-): number {
-  return (frame.seconds - time.seconds) * 1e9 + (frame.nanoseconds - time.nanoseconds);
 }
 
 const tcpReassembly: ReassemblyFields = {

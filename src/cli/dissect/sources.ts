@@ -4,7 +4,7 @@ import { CaptureProgram } from '../../capture/node/capture-program.ts';
 import { DissectArgumentError, type DissectRequest } from './arguments.ts';
 import { openBrokerTap } from './broker-tap.ts';
 
-const chunkBytes = 1024 * 1024;
+const chunkBytes = 256 * 1024;
 
 export interface CaptureInput {
   /** As messages name it: the file's name. */
