@@ -143,6 +143,9 @@ export class Link {
 function explain(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
   switch (code) {
+    case 'EPIPE':
+    case 'ECONNRESET':
+      return `the broker closed the connection (${error.message})`;
     case 'ECONNREFUSED':
       return `${error.message} (nobody listens there)`;
     case 'EMFILE':

@@ -90,7 +90,7 @@ class Load {
     const { warmUpSeconds, seconds } = this.#options;
     const { signal } = this.#control;
     await this.#connect();
-    if (signal?.aborted) throw new LoadError('ended before messages flowed');
+    if (signal?.aborted) throw endedEarly();
     this.#pacer?.start(this.#publishers, warmUpSeconds, seconds, (error) => this.#fail(error));
     for (const publisher of this.#publishers) publisher.resume();
     await this.#watch('warm-up', warmUpSeconds);
@@ -347,18 +347,29 @@ class Load {
     return Promise.race([step, this.#failure]);
   }
 
+  /** Waits no longer than brokers may take to answer, nor beyond the end of the run. */
   async #inTime<T>(step: Promise<T>): Promise<T> {
+    const { signal } = this.#control;
     let timer: NodeJS.Timeout | undefined;
+    let end = (): void => {};
     const timeout = new Promise<never>((_resolve, reject) => {
       const error = new LoadError(`the broker has not answered for ${connectTimeoutMs / 1000} s`);
       timer = setTimeout(() => reject(error), connectTimeoutMs);
+      end = () => reject(endedEarly());
+      if (signal?.aborted) end();
+      signal?.addEventListener('abort', end);
     });
     try {
       return await this.#race(Promise.race([step, timeout]));
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
     }
   }
+}
+
+function endedEarly(): LoadError {
+  return new LoadError('ended before messages flowed');
 }
 
 interface Snapshot {

@@ -46,6 +46,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
     'capture',
     { summary: 'show packets as they happen, in a broker or on an interface', load: () => import('./capture.ts') },
   ],
+  ['bench', { summary: 'put a load on a broker and count', load: () => import('./bench.ts') }],
   ['store', { summary: 'look into a store, check it, export and import', load: () => import('./store.ts') }],
 ]);
 
