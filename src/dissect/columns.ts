@@ -60,7 +60,7 @@ const ipNames: Readonly<Record<number, string>> = {
 export function protocolColumn(dissection: FrameDissection): string {
   const { headers, layers } = dissection;
   if (layers.length === 0 && headers.tcpOffset >= 0) return 'TCP';
-  const last = shownLayers(layers).at(-1);
+  const last = shownLayers(layers, 0, endOfRecords(layers, 0)).at(-1);
   if (last !== undefined) return last.columnProtocol;
   if (headers.tcpOffset >= 0) return 'TCP';
   if (headers.udpOffset >= 0) return 'UDP';
@@ -142,7 +142,7 @@ function writeTcpInfo(dissection: FrameDissection, output: Utf8Buffer): void {
   output.text(prefix);
   if (layers.length > 0) {
     if (prefix !== '') output.text(', ');
-    writeLayers(shownLayers(layers), output);
+    writeLayers(layers, output);
     return;
   }
   if (segment === undefined) return;
@@ -158,7 +158,20 @@ function writeTcpInfo(dissection: FrameDissection, output: Utf8Buffer): void {
   output.text(partOfPacket);
 }
 
+/** Records of TLS that began in frames of their own are each spoken of; what lies in others is what counts of those. */
 function writeLayers(layers: readonly UpperLayer[], output: Utf8Buffer): void {
+  for (let start = 0; start < layers.length; ) {
+    const end = endOfRecords(layers, start);
+    if (start > 0) output.text(', ');
+    writeInfos(shownLayers(layers, start, end), output);
+    const first = layers[start]!;
+    if (first instanceof TlsLayer && first.hasInnerStage && first.lastRecordLayers > 0)
+      output.text(first.trailingInfo());
+    start = end;
+  }
+}
+
+function writeInfos(layers: readonly UpperLayer[], output: Utf8Buffer): void {
   for (let index = 0; index < layers.length; index++) {
     const layer = layers[index]!;
     if (index > 0) output.text(', ');
@@ -167,21 +180,28 @@ function writeLayers(layers: readonly UpperLayer[], output: Utf8Buffer): void {
   }
 }
 
+/** Where the next layer of TLS is, after the one or whatever is at `start`. */
+function endOfRecords(layers: readonly UpperLayer[], start: number): number {
+  let end = start + 1;
+  while (end < layers.length && !(layers[end] instanceof TlsLayer)) end++;
+  return end;
+}
+
 const partOfPacket = '[TCP segment of a reassembled PDU]';
 
 /**
- * Layers that the columns speak of: the innermost ones. Of a frame with several TLS records that is what the last record completed, as in
- * Wireshark, whose columns begin anew with each.
+ * Layers of `layers[start..end)` that the columns speak of: the innermost ones. Of several TLS records next to each other that is what the last
+ * of them completed, as in Wireshark, whose columns begin anew with each.
  */
-function shownLayers(layers: readonly UpperLayer[]): readonly UpperLayer[] {
-  const last = layers.at(-1);
-  if (last === undefined || !layers.some(isWrapper)) return layers;
-  const records = layers.findLast((layer): layer is TlsLayer => layer instanceof TlsLayer);
-  if (records?.hasInnerStage === true) {
-    if (records.lastRecordLayers === 0) return [records];
-    return innermost(layers.slice(layers.length - records.lastRecordLayers));
+function shownLayers(layers: readonly UpperLayer[], start: number, end: number): readonly UpperLayer[] {
+  const those = start === 0 && end === layers.length ? layers : layers.slice(start, end);
+  const first = those[0];
+  if (first === undefined || !those.some(isWrapper)) return those;
+  if (first instanceof TlsLayer && first.hasInnerStage) {
+    if (first.lastRecordLayers === 0) return [first];
+    return innermost(those.slice(those.length - first.lastRecordLayers));
   }
-  return innermost(layers);
+  return innermost(those);
 }
 
 function innermost(layers: readonly UpperLayer[]): readonly UpperLayer[] {

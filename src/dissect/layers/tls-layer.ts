@@ -82,6 +82,17 @@ export class TlsLayer implements UpperLayer {
     return this.records.map((record) => this.#recordInfo(record)).join(', ');
   }
 
+  /** What is said of the records after the last one with application data, as a continuation. */
+  trailingInfo(): string {
+    const { records } = this;
+    let index = records.length;
+    while (index > 0 && records[index - 1]!.contentType !== contentType.applicationData) index--;
+    return records
+      .slice(index)
+      .map((record) => `, ${this.#recordInfo(record)}`)
+      .join('');
+  }
+
   describe(sink: FieldSink): void {
     if (!sink.wants(tlsFields.self)) return;
     sink.enter(tlsFields.self, this.source, this.start, this.end);
