@@ -453,6 +453,7 @@ class Context implements BrokerContext {
   stopTimers(): void {
     clearInterval(this.#memoryTimer);
     this.flow.stop();
+    this.sessions.stop();
     this.tapFeed.stop();
   }
 

@@ -162,7 +162,7 @@ function open(
   // Before the Session that a Clean Start ends: that end is promised by the CONNACK, too.
   const staged = context.store?.stagedCount;
 
-  let session = context.sessions.get(identity.clientIdentifier);
+  let session = context.sessions.find(identity.clientIdentifier);
   const former = session?.connection ?? session?.claimant;
   if (session !== undefined && former !== undefined) {
     noteTakeOver(context, former, connection);

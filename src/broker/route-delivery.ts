@@ -55,6 +55,7 @@ function eligibility(context: BrokerContext, subscription: Subscription, message
   if (!context.routes.mayReceive(session, message.topicName)) return 0;
   const isQos0 = message.qos === 0 || subscription.qos === 0;
   if (connection === undefined) {
+    if (context.sessions.hasExpired(session)) return 0;
     if (isQos0 && !context.settings.queueQos0Messages) return 0;
     return isQueueFull(context, session) ? 0 : 1;
   }

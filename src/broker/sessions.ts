@@ -4,6 +4,7 @@ import type { WillMessage } from '../codec/packets.ts';
 import { AbsentQueues } from './absent-queues.ts';
 import type { ClientIdentity } from './auth.ts';
 import type { BrokerContext } from './context.ts';
+import { ExpiredSessions } from './expired-sessions.ts';
 import { neverExpires, Session } from './session.ts';
 import { publishPendingWill, scheduleWill } from './will.ts';
 
@@ -24,10 +25,12 @@ export class Sessions {
   readonly #context: BrokerContext;
   readonly #byClientIdentifier = new Map<string, Session>();
   readonly #expiries = new Map<Session, SessionExpiry>();
+  readonly #expired: ExpiredSessions<Session>;
 
   constructor(context: BrokerContext) {
     this.#context = context;
     this.absent = new AbsentQueues(context);
+    this.#expired = new ExpiredSessions(context.clock, (session) => this.#endExpired(session));
   }
 
   get count(): number {
@@ -36,6 +39,19 @@ export class Sessions {
 
   get(clientIdentifier: string): Session | undefined {
     return this.#byClientIdentifier.get(clientIdentifier);
+  }
+
+  /** The Session that a client finds: one that has expired ends now, if it has not yet. */
+  find(clientIdentifier: string): Session | undefined {
+    const session = this.#byClientIdentifier.get(clientIdentifier);
+    if (session === undefined || !this.#expired.has(session)) return session;
+    this.#endExpired(session);
+    return undefined;
+  }
+
+  /** Whether it has expired and is only waiting to end. */
+  hasExpired(session: Session): boolean {
+    return this.#expired.has(session);
   }
 
   all(): IterableIterator<Session> {
@@ -74,21 +90,37 @@ export class Sessions {
   /** Ends an absent Session at that time, in milliseconds since the epoch, unless it is resumed before. */
   expireAt(session: Session, expiresAt: number): void {
     session.expiresAt = expiresAt;
+    const delayMs = expiresAt - this.#context.clock.now();
+    if (delayMs <= 0) {
+      this.#expired.add(session);
+      return;
+    }
     const expiry = new SessionExpiry(() => {
       this.#expiries.delete(session);
-      this.#context.counters.clientsExpired++;
-      if (this.#context.settings.connectionMessages) {
-        this.#context.log.write('notice', `Expiring client ${session.clientIdentifier} due to timeout.`);
-      }
-      this.end(session);
+      this.#expired.add(session);
     });
     this.#expiries.set(session, expiry);
-    this.#context.wheel.schedule(expiry, Math.max(0, expiresAt - this.#context.clock.now()));
+    this.#context.wheel.schedule(expiry, delayMs);
+  }
+
+  #endExpired(session: Session): void {
+    const { counters, settings, log } = this.#context;
+    counters.clientsExpired++;
+    if (settings.connectionMessages) {
+      log.write('notice', `Expiring client ${session.clientIdentifier} due to timeout.`);
+    }
+    this.end(session);
+  }
+
+  /** No Session ends by itself any more. */
+  stop(): void {
+    this.#expired.stop();
   }
 
   /** The client came back in time. */
   resume(session: Session): void {
     session.expiresAt = 0;
+    this.#expired.delete(session);
     const expiry = this.#expiries.get(session);
     if (expiry === undefined) return;
     this.#expiries.delete(session);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../src/base/clock.ts';
 import { MemoryStore } from '../../../src/broker/persistence/memory.ts';
-import { connect, property, subscribe } from '../../support/raw-packets.ts';
+import { connect, property, publish5, subscribe } from '../../support/raw-packets.ts';
 import { InMemoryBroker } from '../in-memory.ts';
 import { loaded } from './store-contract.ts';
 
@@ -19,9 +19,12 @@ class Lives {
     }
   }
 
-  async kill(): Promise<void> {
+  /** @param awayMs how long nobody runs */
+  async kill(awayMs = 0): Promise<void> {
+    const now = this.net.clock.now();
     this.store = this.store.crashed();
     this.net = new InMemoryBroker({ store: this.store });
+    await this.net.pass(now + awayMs - this.net.clock.now());
     await this.net.broker.restore();
   }
 
@@ -70,6 +73,43 @@ describe('a broker that comes back', () => {
     await lives.pass(200_000);
     const back = await lives.connect('b');
     expect(await back.texts()).toEqual(['CONNACK flags=1 code=0']);
+  });
+
+  it('[MQTT-3.1.2-23] has forgotten a session that expired while it was away, however soon its client is back', async () => {
+    const lives = new Lives();
+    const watcher = await lives.connect('w');
+    watcher.send(subscribe(1, [['wills/#', 1]], []));
+    for (const [name, expiry] of [
+      ['a', 5],
+      ['b', 60],
+    ] as const) {
+      const client = await lives.connect(name, { will: will(`wills/${name}`, 1000) }, expiry);
+      client.send(subscribe(1, [['$share/g/t', 1]], []));
+      await lives.pass(1);
+      await client.drop();
+      await lives.pass(1);
+    }
+    await lives.kill(6000);
+    // No time has passed since it listens: not one message may go to the group's member that is no more.
+    const publisher = lives.net.open();
+    publisher.send(
+      connect({ clientIdentifier: 'p' }),
+      publish5('t', '1', { qos: 1 }),
+      publish5('t', '2', { qos: 1, id: 2 }),
+    );
+    const early = lives.net.open();
+    const properties = [property.sessionExpiryInterval(5)];
+    early.send(connect({ cleanStart: false, clientIdentifier: 'a', properties }));
+    await lives.pass(1);
+    expect(await early.texts()).toEqual(['CONNACK flags=0 code=0']);
+    const b = await lives.connect('b', {}, 60);
+    expect((await b.texts()).map((text) => text.replace(/id=\d+ /, ''))).toEqual([
+      'CONNACK flags=1 code=0',
+      'PUBLISH [t] "1"',
+      'PUBLISH [t] "2"',
+    ]);
+    const back = await lives.connect('w');
+    expect((await back.texts()).slice(1)).toEqual(['PUBLISH id=1 [wills/a] "gone"']);
   });
 
   it('forgets a session that ended with a delayed will', async () => {
