@@ -156,7 +156,7 @@ class LadderText {
     const lines = [line.text()];
     const count = Math.max(...details.map((one) => one.lines.length));
     for (let number = 0; number < count; number++) {
-      const below = this.#lifelines(indices[0]!, undefined, true);
+      const below = this.#lifelines(indices.at(-1)!, undefined, true);
       for (const { x, lines: texts } of details) below.put(x, texts[number] ?? '');
       lines.push(below.text());
     }

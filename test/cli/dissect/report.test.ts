@@ -171,7 +171,7 @@ describe('--ladder', () => {
                             │  counter/slow/q2 = 315         │
            69    +0.000013  │◀─ PUBREC 1 ↩68 0.013 ms ───────│
            70    +0.000015  │─ PUBREL 1 ↩69 0.015 ms ───────▶│─ PUBLISH 1 QoS 2 #71 ─────────▶│
-                            │                                │  counter/slow/q2 = 315
+                            │                                │  counter/slow/q2 = 315         │
            73    +0.000051  │                                │◀─ PUBREC 1 ↩71 0.035 ms ───────│
            74    +0.000011  │◀─ PUBCOMP 1 ↩70 0.062 ms ──────│                                │
            75    +0.000008  │                                │─ PUBREL 1 ↩73 0.019 ms ───────▶│
