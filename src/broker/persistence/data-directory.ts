@@ -2,10 +2,21 @@
  * The directory of a store:
  *
  *     format      a line of text: what this is, and the version of its layout; written once everything else is there
- *     data.mdb    the records
+ *     data.mdb    the records; beside it data.mdb-lock, in which LMDB notes who reads
  *     lock        see directory-lock.ts
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StorageError } from '../../protocol/errors.ts';
 import { DataFile, DataFileFault } from './data-file.ts';
@@ -14,6 +25,8 @@ import { dataFileName } from './lmdb-environment.ts';
 /** Of the layout as a whole; a store of another version is refused. */
 export const formatVersion = 1;
 const formatFileName = 'format';
+/** LMDB's own. */
+const readersFileName = `${dataFileName}-lock`;
 const formatPattern = /^clearwing store, format (\d+)\n/;
 
 /** What to do with a store that cannot be used; follows the reason. */
@@ -45,6 +58,7 @@ export interface DirectoryState {
  */
 export function examineDirectory(directory: string, isOverlapping: boolean, isReadOnly = false): DirectoryState {
   const version = readFormat(directory);
+  if (!isReadOnly) checkReadersFile(directory);
   const path = join(directory, dataFileName);
   const size = sizeOf(path);
   if (version === undefined) {
@@ -63,6 +77,21 @@ export function examineDirectory(directory: string, isOverlapping: boolean, isRe
     );
   }
   return { isComplete: true, file: openDataFile(path, isOverlapping, isReadOnly) };
+}
+
+/**
+ * Checks that LMDB can open the file by which it knows its readers, or make it: if it cannot, the process would end without a word.
+ * @throws {StorageError}
+ */
+function checkReadersFile(directory: string): void {
+  const path = join(directory, readersFileName);
+  try {
+    if (sizeOf(path) === undefined) accessSync(directory, constants.W_OK);
+    else closeSync(openSync(path, 'r+'));
+  } catch (error) {
+    if (error instanceof StorageError) throw error;
+    throw new StorageError(`${path} cannot be opened for writing: ${textOf(error)}.`, error);
+  }
 }
 
 function openDataFile(path: string, isOverlapping: boolean, isReadOnly: boolean): DataFile {

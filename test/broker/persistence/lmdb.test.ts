@@ -283,6 +283,17 @@ describe('a store that cannot be opened', () => {
     );
   });
 
+  it('says so if LMDB could not open its own file, rather than end the process', async () => {
+    const directory = temporaryDirectory();
+    await makeStore(directory);
+    const path = join(directory, 'data.mdb-lock');
+    rmSync(path, { force: true });
+    mkdirSync(path);
+    expect(await refusal(directory)).toMatch(`${path} cannot be opened for writing: EISDIR`);
+    rmSync(path, { recursive: true });
+    expect(await refusal(directory)).toBeUndefined();
+  });
+
   it('says so if it is of another version', async () => {
     const directory = temporaryDirectory();
     await makeStore(directory);
