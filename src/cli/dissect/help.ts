@@ -19,12 +19,17 @@ ${printing}
  -w FILE              write the frames that match to a file instead of printing them.
  -F FORMAT            its format: pcapng (default), pcap or nsecpcap.
 
-Asking
- --follow STREAM      what was said in a TCP stream (its number, or a Client Identifier), packet by packet.
+Asking (-Y chooses the packets that count)
+ --follow STREAM      what was said in a TCP stream (its number, or a Client Identifier), packet by packet;
+                      also -T json. client:5 is a client whose identifier is a number.
  --ladder[=svg]       client, broker, client as a diagram of packets, identifiers, QoS and times.
- --stats              counts, bytes and acknowledgement times by client, topic, packet type and QoS.
+ --stats              counts, bytes and acknowledgement times by client, topic, packet type and QoS; also
+                      -T json.
  --table NAME         clients, connections, subscriptions, wills, topics, deliveries or handshakes.
- --where CONDITION    rows of the table whose columns match: 'wildcards contains "+"'.
+ --where CONDITION    rows of the table that match: 'wildcards == "single" && qos > 0'.
+ --columns LIST       these columns, or all: 'client,filter'.
+ --count              how many rows there are, instead of the rows.
+ --distinct COLUMN    the different values of a column; with --count how many there are.
  --format FORM        of the table: text (default), csv or json.
 
 ${others}
