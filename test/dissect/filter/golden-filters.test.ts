@@ -2,8 +2,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { CaptureDecoder } from '../../../src/capture/capture-decoder.ts';
 import { CaptureFileError } from '../../../src/capture/capture-file-error.ts';
+import { KeyLogFile } from '../../../src/capture/node/key-log-file.ts';
+import { nodeTlsCiphers } from '../../../src/capture/node/tls-ciphers.ts';
 import { readCapture } from '../../../src/capture/read-capture.ts';
+import { KeyLogDecryption } from '../../../src/capture/tls/key-log-decryption.ts';
+import { CaptureSecretSource } from '../../../src/capture/tls/tls-secrets.ts';
 import { parseDecodeAs } from '../../../src/dissect/decode-as.ts';
 import { Dissector } from '../../../src/dissect/dissector.ts';
 import { compileFilter } from '../../../src/dissect/filter/display-filter.ts';
@@ -19,8 +24,6 @@ interface About {
 
 /** Captures with layers that are not looked into here. */
 const otherLayers: ReadonlyMap<string, string> = new Map([
-  ['lab-tls12.pcap', 'what is inside of TLS'],
-  ['lab-tls12-dsb.pcapng', 'what is inside of TLS'],
   ['real-ndn-project-mqtt.pcapng', 'the headers that ICMP sends back'],
 ]);
 
@@ -39,9 +42,13 @@ async function showFrames(
     },
   );
   const decodeAs = args.flatMap((arg, index) => (args[index - 1] === '-d' ? [parseDecodeAs(arg)] : []));
-  const dissector = new Dissector({ decodeAs });
+  const decoder = new CaptureDecoder();
+  const keyLogs = args.flatMap((arg) => (arg.startsWith('tls.keylog_file:') ? [arg.slice(arg.indexOf(':') + 1)] : []));
+  const sources = keyLogs.map((name) => new KeyLogFile(join(path, '..', name)));
+  const tls = new KeyLogDecryption(nodeTlsCiphers, [...sources, new CaptureSecretSource(decoder)]);
+  const dissector = new Dissector({ decodeAs, tls });
   try {
-    for await (const batch of readCapture(readFileSync(path))) {
+    for await (const batch of readCapture(readFileSync(path), { decoder })) {
       for (const frame of batch) {
         const dissected = dissector.next(frame);
         sink.reset();
