@@ -5,14 +5,19 @@ import { crashRun } from './crash-run.ts';
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 0x1_0000_0000);
 
 describe('a broker that is killed', () => {
-  it(`keeps what it acknowledged, with durability strict (seed ${seed})`, async () => {
-    const report = await crashRun({ seed, kills: 6, durability: 'strict' });
-    expect(report.complaints).toEqual([]);
-    expect(report.kills).toBe(6);
-    expect(report.acknowledged).toBeGreaterThan(50);
-    expect(report.delivered).toBeGreaterThan(50);
-    expect(report.retainedLooks).toBeGreaterThan(1);
-  });
+  for (const [durability, kills] of [
+    ['strict', 6],
+    ['relaxed', 4],
+  ] as const) {
+    it(`keeps what it acknowledged, with durability ${durability} (seed ${seed})`, async () => {
+      const report = await crashRun({ seed, kills, durability });
+      expect(report.complaints).toEqual([]);
+      expect(report.kills).toBe(kills);
+      expect(report.acknowledged).toBeGreaterThan(30);
+      expect(report.delivered).toBeGreaterThan(30);
+      expect(report.retainedLooks).toBeGreaterThan(0);
+    });
+  }
 
   it('loses what was acknowledged with durability none, and the same judge finds it', async () => {
     const report = await crashRun({ seed, kills: 10, durability: 'none', stopsAtFirstComplaint: true });

@@ -14,7 +14,7 @@ import { LmdbEnvironment } from './lmdb-environment.ts';
 
 /**
  * When something counts as safe. `strict`: it is on the disk. `relaxed`: the system has it, so that it survives this process; the disk
- * follows. `none`: at once; it is written within a second.
+ * has all but the page that makes it count. `none`: at once; it is written within a second.
  */
 export type Durability = 'strict' | 'relaxed' | 'none';
 
@@ -280,7 +280,7 @@ export class Commits {
     const { directory, durability } = this.#options;
     try {
       await this.environment.close();
-      this.environment = await LmdbEnvironment.open(directory, durability === 'strict');
+      this.environment = await LmdbEnvironment.open(directory, durability);
     } catch (error) {
       this.#failed(batch, encoded, error);
       return;

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import type { EncodedBatch } from './lmdb-batch.ts';
+import type { Durability } from './lmdb-commits.ts';
 
 export const databaseNames = [
   'meta',
@@ -28,24 +29,25 @@ export class LmdbEnvironment {
   isOpen = true;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #databases: Readonly<Record<DatabaseName, Records>>;
-  readonly #isSyncedByCommit: boolean;
+  readonly #durability: Durability;
 
   private constructor(
     root: RootDatabase<Uint8Array, Uint8Array>,
     databases: Readonly<Record<DatabaseName, Records>>,
-    isSyncedByCommit: boolean,
+    durability: Durability,
   ) {
     this.#root = root;
     this.#databases = databases;
-    this.#isSyncedByCommit = isSyncedByCommit;
+    this.#durability = durability;
   }
 
   /**
    * Opens the file in a directory, or makes it. Rejects with LMDB's own error.
-   * @param isSyncedByCommit whether `write` waits for the disk; otherwise the disk follows soon, and a crash of the system goes back to a
-   * state that was whole
+   * @param durability what `write` waits for. `strict`: pages and the one that points to them are synced. `relaxed`: the pages are, the one
+   * that points to them is the system's to write, or the next commit's; a crash of the system may take back the last commit, no other.
+   * `none`: nothing is, the disk follows soon. Whatever it is, a crash of the system finds a state that was whole.
    */
-  static async open(directory: string, isSyncedByCommit: boolean): Promise<LmdbEnvironment> {
+  static async open(directory: string, durability: Durability): Promise<LmdbEnvironment> {
     const { open } = await import('lmdb');
     const root = open<Uint8Array, Uint8Array>({
       path: join(directory, dataFileName),
@@ -53,7 +55,8 @@ export class LmdbEnvironment {
       encoding: 'binary',
       keyEncoding: 'binary',
       maxDbs: databaseNames.length,
-      overlappingSync: !isSyncedByCommit,
+      overlappingSync: durability === 'none',
+      noMetaSync: durability === 'relaxed',
       // It would make a promise for each turn that nobody can catch, which ends the process when a commit fails. `batch` does without.
       eventTurnBatching: false,
     });
@@ -61,7 +64,7 @@ export class LmdbEnvironment {
       const databases = Object.fromEntries(
         databaseNames.map((name) => [name, root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' })]),
       ) as Record<DatabaseName, Records>;
-      return new LmdbEnvironment(root, databases, isSyncedByCommit);
+      return new LmdbEnvironment(root, databases, durability);
     } catch (error) {
       await root.close().catch(() => {});
       throw error;
@@ -86,7 +89,7 @@ export class LmdbEnvironment {
 
   /** Waits until what is committed is on the disk. */
   sync(): Promise<void> {
-    if (this.#isSyncedByCommit) return Promise.resolve();
+    if (this.#durability === 'strict') return Promise.resolve();
     return new Promise((resolve, reject) => {
       const sync = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
       sync.sync((error) => (error ? reject(error) : resolve()));

@@ -32,13 +32,13 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStor
   let environment: LmdbEnvironment | undefined;
   let file: DataFile | undefined;
   try {
-    const isStrict = durability === 'strict';
-    const examined = examineDirectory(directory, !isStrict);
+    const isOverlapping = durability === 'none';
+    const examined = examineDirectory(directory, isOverlapping);
     let { isComplete } = examined;
     file = examined.file;
-    if (isStrict && file?.isUnflushed === true) {
+    if (!isOverlapping && file?.isUnflushed === true) {
       // Its last process did not wait for the disk, and LMDB finds back to what was whole only in the way it was used last.
-      environment = await openEnvironment(directory, 'relaxed');
+      environment = await openEnvironment(directory, 'none');
       await settleFormat(environment, directory, isComplete);
       isComplete = true;
       await writeFormat(environment, directory);
@@ -66,7 +66,7 @@ async function lockOf(directory: string): Promise<DirectoryLock> {
 
 async function openEnvironment(directory: string, durability: Durability): Promise<LmdbEnvironment> {
   try {
-    return await LmdbEnvironment.open(directory, durability === 'strict');
+    return await LmdbEnvironment.open(directory, durability);
   } catch (error) {
     throw new StorageError(`${directory}: the store cannot be opened: ${textOf(error)}. ${whatToDo}`, error);
   }

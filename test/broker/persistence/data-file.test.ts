@@ -56,7 +56,7 @@ async function fill(environment: LmdbEnvironment, name: DatabaseName, count: num
 describe('DataFile', () => {
   it('reads what LMDB reads, through changes of all kinds', async () => {
     const directory = temporaryDirectory();
-    const environment = await LmdbEnvironment.open(directory, true);
+    const environment = await LmdbEnvironment.open(directory, 'strict');
     onTestFinished(() => environment.close());
     for (const [index, count] of [0, 1, 50, 3000, 700, 12_000].entries()) {
       const name = databaseNames[index] as DatabaseName;
@@ -71,7 +71,7 @@ describe('DataFile', () => {
 
   it('shows the beginning of a long value if that is all that is wanted', async () => {
     const directory = temporaryDirectory();
-    const environment = await LmdbEnvironment.open(directory, true);
+    const environment = await LmdbEnvironment.open(directory, 'strict');
     onTestFinished(() => environment.close());
     const value = Uint8Array.from({ length: 100_000 }, (_, index) => index & 255);
     await environment.write({ databases: ['messages'], keys: [first], values: [value] });
@@ -89,7 +89,7 @@ describe('DataFile', () => {
 
   it('goes on reading its state while LMDB commits twice beside it', async () => {
     const directory = temporaryDirectory();
-    const environment = await LmdbEnvironment.open(directory, true);
+    const environment = await LmdbEnvironment.open(directory, 'strict');
     onTestFinished(() => environment.close());
     await fill(environment, 'messages', 5000, 0);
     await fill(environment, 'messages', 2500, 1);
@@ -104,7 +104,7 @@ describe('DataFile', () => {
 
   it('says where it is damaged or cut off, wherever that is', async () => {
     const directory = temporaryDirectory();
-    const environment = await LmdbEnvironment.open(directory, true);
+    const environment = await LmdbEnvironment.open(directory, 'strict');
     await fill(environment, 'messages', 3000, 0);
     await environment.close();
     const path = join(directory, dataFileName);
