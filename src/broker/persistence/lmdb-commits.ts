@@ -22,6 +22,8 @@ export interface CommitOptions {
   readonly directory: string;
   readonly durability: Durability;
   readonly clock: Clock;
+  /** A commit that has not come back after this long counts as failing until it does; Infinity: never. */
+  readonly patienceMs: number;
   /** Called with each batch that was committed, before anybody is told that it is safe. */
   readonly onCommitted: (batch: Batch) => void;
   /** Called when `failure` changes. */
@@ -72,6 +74,8 @@ export class Commits {
   #heldUpTo = 0;
   #heldChanges = false;
   #retrying: TimerHandle | undefined = undefined;
+  /** Looks whether the commit that is under way is overdue. */
+  #watching: TimerHandle | undefined = undefined;
   #retryMs = retryMsMin;
   /** Tries the commit that failed again at once. */
   #retryNow: () => void = () => {};
@@ -224,11 +228,31 @@ export class Commits {
   }
 
   #write(batch: Batch, encoded: EncodedBatch): void {
-    this.#commitBegan = this.#options.clock.monotonic();
+    const { clock } = this.#options;
+    this.#commitBegan = clock.monotonic();
+    this.#watchFor(this.#options.patienceMs);
     this.environment.write(encoded).then(
       () => this.#committed(batch),
       (error) => this.#failed(batch, encoded, error),
     );
+  }
+
+  #watchFor(ms: number): void {
+    if (ms < Number.POSITIVE_INFINITY) this.#watching ??= this.#options.clock.setTimer(ms, () => this.#watch());
+  }
+
+  #watch(): void {
+    this.#watching = undefined;
+    // A commit that failed is told of already.
+    if (this.#committing === undefined || this.#retrying !== undefined || this.#isClosed) return;
+    const { clock, directory, patienceMs, onFailure } = this.#options;
+    const leftMs = this.#commitBegan + patienceMs - clock.monotonic();
+    if (leftMs > 0) {
+      this.#watchFor(leftMs);
+    } else if (this.failure === undefined) {
+      this.failure = `${directory} does not answer: a commit has taken more than ${patienceMs / 1000} seconds so far`;
+      onFailure();
+    }
   }
 
   #committed(batch: Batch): void {
@@ -261,8 +285,9 @@ export class Commits {
 
   #failed(batch: Batch, encoded: EncodedBatch, error: unknown): void {
     const { directory, clock } = this.#options;
-    const isNew = this.failure === undefined;
-    this.failure = `${directory} cannot be written: ${writeFailureText(directory, error)}`;
+    const failure = `${directory} cannot be written: ${writeFailureText(directory, error)}`;
+    const isNew = this.failure !== failure;
+    this.failure = failure;
     if (isNew) this.#options.onFailure();
     for (const resolve of this.#syncing.splice(0)) resolve();
     if (this.#isClosed) return;
@@ -294,8 +319,10 @@ export class Commits {
     if (this.#gathering !== undefined) clock.clearTimer(this.#gathering);
     if (this.#retrying !== undefined) clock.clearTimer(this.#retrying);
     if (this.#holding !== undefined) clock.clearTimer(this.#holding);
+    if (this.#watching !== undefined) clock.clearTimer(this.#watching);
     this.#gathering = undefined;
     this.#holding = undefined;
+    this.#watching = undefined;
     this.#retrying = undefined;
   }
 }

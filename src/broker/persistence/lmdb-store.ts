@@ -46,6 +46,8 @@ export interface LmdbStoreOptions {
   readonly log: Log;
   /** Called when trouble begins, with a sentence, and with undefined when it is over. */
   readonly onTrouble?: (trouble: string | undefined) => void;
+  /** Milliseconds after which a commit that has not come back counts as trouble until it does. Default 5000; Infinity: never. */
+  readonly commitPatienceMs?: number;
   /** Bytes of payloads just committed that stay in memory, so that what is asked for at once is not read back. Default 32 MiB. */
   readonly payloadCacheBytes?: number;
   /** Deliveries of absent Sessions that may be in memory, about. Default 65,536. */
@@ -86,7 +88,8 @@ export class LmdbStore implements Store {
   #isClosing = false;
 
   constructor(options: LmdbStoreOptions, { lock, environment, file }: OpenedDirectory) {
-    const { directory, durability = 'strict', clock, residentDeliveriesMax = residentDeliveriesDefault } = options;
+    const { directory, durability = 'strict', clock } = options;
+    const { commitPatienceMs = 5000, residentDeliveriesMax = residentDeliveriesDefault } = options;
     this.#options = options;
     this.residentDeliveriesMax = residentDeliveriesMax;
     this.#lock = lock;
@@ -96,6 +99,7 @@ export class LmdbStore implements Store {
         directory,
         durability,
         clock,
+        patienceMs: commitPatienceMs,
         onCommitted: (batch) => this.#cachePayloads(batch),
         onFailure: () => this.#tellTrouble(),
       },

@@ -20,6 +20,8 @@ import { silentLog } from '../../../src/broker/log.ts';
 import type { Message } from '../../../src/broker/message.ts';
 import { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from '../../../src/broker/persistence/lmdb.ts';
 import { repositoryDirectory } from '../../support/paths.ts';
+import { until } from '../../support/until.ts';
+import { ManualClock } from './manual-clock.ts';
 import {
   deliveryAt,
   describeStore,
@@ -124,6 +126,35 @@ describe('LmdbStore', () => {
     await safe(store);
     expect(calls).toEqual(['acknowledged', 'later']);
     expect(store.commitCount).toBe(before);
+  });
+
+  it('is in trouble while a commit does not come back, and works again when it does', async () => {
+    const clock = new ManualClock();
+    const troubles: (string | undefined)[] = [];
+    const directory = temporaryDirectory();
+    const store = await openStore(directory, { clock, onTrouble: (trouble) => troubles.push(trouble) });
+    await store.load();
+    for (let round = 0; round < 2; round++) {
+      let isSafe = false;
+      store.putRetained(messageOn('t', 'x'));
+      store.whenSafe(() => {
+        isSafe = true;
+      });
+      clock.endTurn();
+      // From here until this test waits for something the commit cannot end.
+      clock.pass(4999);
+      expect(store.isRefusingWork).toBe(false);
+      clock.pass(1);
+      expect(store.isRefusingWork).toBe(true);
+      expect(isSafe).toBe(false);
+      await until(() => isSafe, 'the commit');
+      expect(store.isRefusingWork).toBe(false);
+    }
+    const trouble = `${directory} does not answer: a commit has taken more than 5 seconds so far`;
+    expect(troubles).toEqual([trouble, undefined, trouble, undefined]);
+    const closing = store.close();
+    clock.endTurn();
+    await closing;
   });
 
   it('takes no more space however many messages go through it', async () => {

@@ -155,6 +155,8 @@ async function fillStore(
     onTrouble: (trouble) => {
       if (trouble !== undefined) fail(new StorageError(trouble));
     },
+    // A disk that takes its time is no reason to give up.
+    commitPatienceMs: Number.POSITIVE_INFINITY,
     payloadCacheBytes: 1024 * 1024,
   });
   try {
