@@ -151,6 +151,8 @@ describe('TLS 1.3 by openssl', () => {
       await first.waitForOutput('Early data was not sent');
       // The server sends its tickets when it has something to read.
       first.write('hello\n');
+      // Commands have to come alone.
+      await server.waitForOutput('hello');
       await until(() => existsSync(session) && readFileSync(session, 'latin1').includes('END SSL SESSION'), 'a ticket');
       first.write('Q\n');
       await first.finished;
