@@ -55,6 +55,9 @@ function resumeAbsence(context: BrokerContext, session: Session, record: Session
     context.sessions.leave(session, record.will);
     return;
   }
-  if (record.will !== undefined) waitWithWill(context, session, record.will, record.willDueAt);
   if (record.expiresAt !== 0) context.sessions.expireAt(session, record.expiresAt);
+  if (record.will === undefined) return;
+  waitWithWill(context, session, record.will, record.willDueAt);
+  // It was due, and has been published: not once more at the next start.
+  if (session.pendingWill === undefined) session.record(undefined, 0);
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../src/base/clock.ts';
 import { MemoryStore } from '../../../src/broker/persistence/memory.ts';
-import { connect, property, publish5, subscribe } from '../../support/raw-packets.ts';
+import { connect, property, puback, publish5, subscribe } from '../../support/raw-packets.ts';
 import { InMemoryBroker } from '../in-memory.ts';
 import { loaded } from './store-contract.ts';
 
@@ -73,6 +73,26 @@ describe('a broker that comes back', () => {
     await lives.pass(200_000);
     const back = await lives.connect('b');
     expect(await back.texts()).toEqual(['CONNACK flags=1 code=0']);
+  });
+
+  it('[MQTT-3.1.2-10] publishes a will that came due while it was away once, however often it starts', async () => {
+    const lives = new Lives();
+    const watcher = await lives.connect('w');
+    watcher.send(subscribe(1, [['wills/#', 1]], []));
+    const client = await lives.connect('a', { will: will('wills/a', 3) });
+    await client.drop();
+    await lives.pass(1);
+    await lives.kill(10_000);
+    await lives.pass(1);
+    const back = await lives.connect('w');
+    expect(await back.texts()).toEqual(['CONNACK flags=1 code=0', 'PUBLISH id=1 [wills/a] "gone"']);
+    back.send(puback(1));
+    await lives.pass(1);
+    await lives.kill();
+    await lives.pass(1);
+    expect(await (await lives.connect('w')).texts()).toEqual(['CONNACK flags=1 code=0']);
+    // And the session is still there.
+    expect(await (await lives.connect('a')).texts()).toEqual(['CONNACK flags=1 code=0']);
   });
 
   it('[MQTT-3.1.2-23] has forgotten a session that expired while it was away, however soon its client is back', async () => {
