@@ -1,9 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Frame } from '../../src/capture/frame.ts';
 import { readCapture } from '../../src/capture/read-capture.ts';
-import { repositoryDirectory, sharedDirectory } from '../support/paths.ts';
+import { ownCaptures, realCaptures, skippedCaptures } from '../support/captures.ts';
 import { describeWithPeer } from '../support/peers.ts';
 import { conversationFrames } from './made-conversations.ts';
 import { differences, ourFields, tsharkFields, tsharkFieldsOfFrames } from './tshark-fields.ts';
@@ -46,19 +45,20 @@ describeWithPeer('tshark', 'analyseSegment beside tshark', () => {
     expect(differences(ourFields(frames), tsharkFieldsOfFrames(frames))).toEqual([]);
   }, 60_000);
 
-  const captures = join(repositoryDirectory, 'test/fixtures/captures');
-  const directories = sharedDirectory === undefined ? [captures] : [captures, join(sharedDirectory, 'captures')];
-  for (const directory of directories) {
-    const files = readdirSync(directory).filter((name) => /\.(pcap|pcapng)(\.gz)?$/.test(name));
-    for (const file of directory === captures ? files : files.filter((name) => name.startsWith('real-'))) {
-      it(`says the same of ${file}`, async () => {
-        const path = join(directory, file);
-        const lines = differences(ourFields(await framesOf(path)), tsharkFields(path));
-        // Segments that ICMP quotes set tshark's clock of the connection, too.
-        expect(
-          lines.filter((line) => file !== 'real-ndn-project-mqtt.pcapng' || !line.includes('tcp.time_delta')),
-        ).toEqual([]);
-      }, 60_000);
-    }
+  /** Of these, test/dissect/tshark.test.ts leaves something out when it compares the trees, in which the same numbers are. */
+  const own = ['lab-out-of-order.pcap', 'lab-tls12-dsb.pcapng'];
+  const real = ['real-ndn-project-mqtt.pcapng'];
+  for (const { name, path } of [...ownCaptures, ...realCaptures]) {
+    if (!own.includes(name) && !real.includes(name)) continue;
+    it(`says the same of ${name}`, async () => {
+      const lines = differences(ourFields(await framesOf(path)), tsharkFields(path));
+      // Segments that ICMP quotes set tshark's clock of the connection, too.
+      expect(lines.filter((line) => !real.includes(name) || !line.includes('tcp.time_delta'))).toEqual([]);
+    }, 60_000);
   }
+
+  it('is asked about captures that are there', () => {
+    const names = [...ownCaptures, ...realCaptures].map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(skippedCaptures === undefined ? [...own, ...real] : own));
+  });
 });

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { linkTypes } from '../../src/capture/link-types.ts';
 import { type PcapRecord, pcapFile } from '../capture/capture-bytes.ts';
 import { ethernet, flags, ipv4, ipv6, type SegmentFields, tcpSegment, word16, word32 } from '../capture/made-frames.ts';
-import { hasTshark, tshark } from '../support/captures.ts';
+import { hasTshark, tsharkRowsAndTrees } from '../support/captures.ts';
 import { dissectFile, layersOf, layersOfText, rowOf, tidy } from './dissected.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'clearwing-made-'));
@@ -204,14 +204,12 @@ describe.skipIf(!hasTshark)('tshark 4.0 and the dissector, on frames that no rec
     });
     writeFileSync(path, pcapFile(records, { linkType }));
     const dissected = await dissectFile(path);
-    const rows = tshark(path, [])
-      .trimEnd()
-      .split('\n')
-      .map((row) => tidy(row).replace(/^(\d+) -?[\d.]+ /, '$1 '));
+    const shown = tsharkRowsAndTrees(path, []);
+    const rows = shown.rows.map((row) => tidy(row).replace(/^(\d+) -?[\d.]+ /, '$1 '));
     // Where there are no addresses tshark says N/A, or nothing.
     const withoutAddresses = (row: string) => row.replace(/^(\d+) (N\/A )?→ (N\/A )?N\/A (\d+).*$/, '$1 → N/A $4');
     expect(dissected.map(rowOf).map(withoutAddresses)).toEqual(rows.map(withoutAddresses));
-    const trees = layersOfText(tshark(path, ['-V']));
+    const trees = layersOfText(shown.trees);
     dissected.forEach((frame, index) => {
       const isCompared = (line: string) => except?.test(line) !== true;
       const lines = layersOf(frame).flatMap((layer) => layer.lines);

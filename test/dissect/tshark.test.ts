@@ -1,6 +1,13 @@
 /** Rows, and the trees of all layers below MQTT, against tshark itself. */
 import { describe, expect, it } from 'vitest';
-import { allCaptures, hasTshark, skippedCaptures, tshark } from '../support/captures.ts';
+import type { DissectedFrame } from '../../src/dissect/dissected-frame.ts';
+import {
+  allCaptures,
+  hasTshark,
+  type RecordedCapture,
+  skippedCaptures,
+  tsharkRowsAndTrees,
+} from '../support/captures.ts';
 import { dissectFile, type Layer, layersOf, layersOfText, rowOf, rulesOf, tidy } from './dissected.ts';
 
 /** What differs on purpose, and why. docs/reference/dissector-differences.md says the same to users. */
@@ -74,14 +81,39 @@ function isKeyOption(argument: string | undefined): boolean {
   return argument?.startsWith('tls.keylog_file:') === true;
 }
 
+interface ShownByBoth {
+  /** tshark's, without the time. */
+  readonly rows: readonly string[];
+  /** tshark's. */
+  readonly trees: readonly Layer[][];
+  readonly frames: readonly DissectedFrame[];
+}
+
+const shown = new Map<string, Promise<ShownByBoth>>();
+
+/** What both show of a capture; asked for again, it is not made again. */
+function shownByBoth(capture: RecordedCapture): Promise<ShownByBoth> {
+  let result = shown.get(capture.name);
+  if (result === undefined) {
+    result = showByBoth(capture);
+    shown.set(capture.name, result);
+  }
+  return result;
+}
+
+async function showByBoth({ path, about }: RecordedCapture): Promise<ShownByBoth> {
+  const { rows, trees } = tsharkRowsAndTrees(path, argumentsOf([...about.args, ...(about.tshark_args ?? [])]));
+  return {
+    rows: rows.map((row) => tidy(row).replace(/^(\d+) -?[\d.]+ /, '$1 ')),
+    trees: layersOfText(trees),
+    frames: await dissectFile(path, { decodeAs: rulesOf(about.args) }),
+  };
+}
+
 describe.skipIf(!hasTshark)('tshark 4.0 and the dissector', () => {
-  it.each(compared)('show the same rows of $name', async ({ name, path, about }) => {
-    const args = argumentsOf([...about.args, ...(about.tshark_args ?? [])]);
-    const rows = tshark(path, args)
-      .trimEnd()
-      .split('\n')
-      .map((row) => tidy(row).replace(/^(\d+) -?[\d.]+ /, '$1 '));
-    const frames = await dissectFile(path, { decodeAs: rulesOf(about.args) });
+  it.each(compared)('show the same rows of $name', async (capture) => {
+    const { name } = capture;
+    const { rows, frames } = await shownByBoth(capture);
     const expected: string[] = [];
     const found: string[] = [];
     frames.forEach((frame, index) => {
@@ -97,10 +129,9 @@ describe.skipIf(!hasTshark)('tshark 4.0 and the dissector', () => {
     expect(rows).toHaveLength(frames.length);
   });
 
-  it.each(compared)('show the same trees below MQTT of $name', async ({ name, path, about }) => {
-    const args = argumentsOf([...about.args, ...(about.tshark_args ?? [])]);
-    const trees = layersOfText(tshark(path, ['-V', ...args]));
-    const frames = await dissectFile(path, { decodeAs: rulesOf(about.args) });
+  it.each(compared)('show the same trees below MQTT of $name', async (capture) => {
+    const { name } = capture;
+    const { trees, frames } = await shownByBoth(capture);
     expect(frames).toHaveLength(trees.length);
     frames.forEach((frame, index) => {
       const layers = layersOf(frame);

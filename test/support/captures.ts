@@ -72,3 +72,16 @@ export function tshark(path: string, args: readonly string[]): string {
   if (error !== undefined) throw error;
   return stdout;
 }
+
+/** Rows and trees (`-V`) of all frames from one run, the trees as one text; most of a run of tshark is its start. */
+export function tsharkRowsAndTrees(path: string, args: readonly string[]): { rows: string[]; trees: string } {
+  const separator = '@@next';
+  const frames = tshark(path, ['-V', '-P', '-S', separator, ...args]).split(`${separator}\n`);
+  // Nothing comes behind the last one.
+  frames.pop();
+  const endOfRow = (frame: string) => frame.indexOf('\n');
+  return {
+    rows: frames.map((frame) => frame.slice(0, endOfRow(frame))),
+    trees: frames.map((frame) => frame.slice(endOfRow(frame) + 1)).join('\n'),
+  };
+}
