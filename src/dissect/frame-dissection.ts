@@ -9,7 +9,7 @@ import type { DissectedFrame } from './dissected-frame.ts';
 import type { TimeValue } from './field.ts';
 import type { FieldSink } from './field-sink.ts';
 import { arpOffset, describeArp } from './layers/arp.ts';
-import { describeData } from './layers/data.ts';
+import { dataFields, describeData } from './layers/data.ts';
 import { describeEthernet } from './layers/ethernet.ts';
 import { describeComments, describeFrame } from './layers/frame.ts';
 import { httpFields } from './layers/http-fields.ts';
@@ -24,6 +24,9 @@ import { describeTrouble } from './layers/trouble.ts';
 import { describeUdp } from './layers/udp.ts';
 import { describeVlanTags, isProviderTag } from './layers/vlan.ts';
 import { webSocketFields } from './layers/web-socket-fields.ts';
+import { jsonFields, textLinesFields } from './mqtt/describe-media.ts';
+import { type Media, mediaOf } from './mqtt/media.ts';
+import { MqttPacket } from './mqtt/packet.ts';
 import type { UpperLayer } from './stream-dissector.ts';
 import type { UdpPlace } from './udp-streams.ts';
 
@@ -353,6 +356,12 @@ function extensionProtocols(headers: FrameHeaders): string[] {
   return names;
 }
 
+const mediaProtocols: Readonly<Record<Media['kind'], string>> = {
+  json: jsonFields.self.name,
+  lines: textLinesFields.self.name,
+  data: dataFields.self.name,
+};
+
 /** Several layers of a protocol count once while they lie in the same bytes. */
 function upperProtocols(dissection: FrameDissection): string[] {
   const { layers } = dissection;
@@ -364,6 +373,8 @@ function upperProtocols(dissection: FrameDissection): string[] {
     }
     const isSame = previous?.protocol === layer.protocol && previous.source === layer.source;
     if (!isSame) names.push(layer.protocol.name);
+    const media = layer instanceof MqttPacket ? mediaOf(layer) : undefined;
+    if (media !== undefined) names.push(mediaProtocols[media.kind]);
     previous = layer;
   }
   if (layers.length === 0 && !isClaimed(dissection) && hasRest(dissection)) names.push('data');

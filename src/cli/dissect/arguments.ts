@@ -78,7 +78,7 @@ export interface DissectRequest {
   readonly isQuiet: boolean;
   readonly isLineBuffered: boolean;
   readonly timeForm: TimeForm;
-  /** `-S`: before each frame's lines. */
+  /** `-S`: after what a tree or bytes show of each frame, instead of an empty line. */
   readonly lineSeparator: string | undefined;
   /** `-d`, as given. */
   readonly decodeAs: readonly string[];

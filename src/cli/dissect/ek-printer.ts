@@ -57,37 +57,33 @@ export class EkPrinter implements FramePrinter {
   #tree(frame: DissectedFrame): string {
     this.#sink.reset();
     frame.describe(this.#sink);
-    const parts: string[] = [];
-    for (const [name, nodes] of grouped(this.#sink.roots, this.#request.showsMore)) {
-      const objects = nodes.map((node) => {
-        if (!this.#choice.opens(node.field.name, false)) return `{"filtered":${JSON.stringify(node.field.name)}}`;
-        return `{${this.#level(node.children ?? [])}}`;
-      });
-      parts.push(`${JSON.stringify(name)}:${objects.length === 1 ? objects[0] : `[${objects.join(',')}]`}`);
-    }
-    return parts.join(',');
+    return this.#level(this.#sink.roots, undefined);
   }
 
   /** The fields of one level: those of a name together, followed by what is below all of them. */
-  #level(nodes: readonly FieldNode[]): string {
+  #level(nodes: readonly FieldNode[], layer: FieldNode | undefined): string {
     const parts: string[] = [];
-    for (const [name, group] of grouped(nodes, this.#request.showsMore)) {
-      const first = group[0] as FieldNode;
-      if (!this.#choice.opens(first.field.name, true)) {
-        const filtered = group.map((node) => `{"filtered":${JSON.stringify(node.field.name || 'text')}}`);
-        parts.push(`${JSON.stringify(name)}:${filtered.length === 1 ? filtered[0] : `[${filtered.join(',')}]`}`);
-        continue;
-      }
-      if (first.field === expert.self) {
-        const objects = group.map((node) => `{${this.#level(node.children ?? [])}}`);
-        parts.push(`${JSON.stringify(name)}:${objects.length === 1 ? objects[0] : `[${objects.join(',')}]`}`);
-        continue;
-      }
-      const values = group.map(bulkValue);
-      parts.push(`${JSON.stringify(name)}:${values.length === 1 ? values[0] : `[${values.join(',')}]`}`);
-      const below = group.flatMap((node) => node.children ?? []);
-      if (below.length > 0) {
-        const text = this.#level(below);
+    for (const [name, group] of grouped(nodes, layer, this.#request.showsMore)) {
+      const { field } = group[0] as FieldNode;
+      const isObject = field === expert.self || (layer === undefined && field.type === 'protocol');
+      if (!this.#choice.opens(field.name, layer !== undefined)) {
+        parts.push(
+          entry(
+            name,
+            group.map((node) => `{"filtered":${JSON.stringify(node.field.name || 'text')}}`),
+          ),
+        );
+      } else if (isObject) {
+        parts.push(
+          entry(
+            name,
+            group.map((node) => `{${this.#level(node.children ?? [], layer ?? node)}}`),
+          ),
+        );
+      } else {
+        parts.push(entry(name, group.map(bulkValue)));
+        const below = group.flatMap((node) => node.children ?? []);
+        const text = below.length > 0 ? this.#level(below, layer ?? group[0]) : '';
         if (text !== '') parts.push(text);
       }
     }
@@ -95,12 +91,21 @@ export class EkPrinter implements FramePrinter {
   }
 }
 
+/** A key with its value, or with an array of several. */
+function entry(name: string, values: readonly string[]): string {
+  return `${JSON.stringify(name)}:${values.length === 1 ? values[0] : `[${values.join(',')}]`}`;
+}
+
 /** By key, in the order in which keys first come. */
-function grouped(nodes: readonly FieldNode[], showsMore: boolean): Map<string, FieldNode[]> {
+function grouped(
+  nodes: readonly FieldNode[],
+  layer: FieldNode | undefined,
+  showsMore: boolean,
+): Map<string, FieldNode[]> {
   const groups = new Map<string, FieldNode[]>();
   for (const node of nodes) {
     if (!isShown(node, showsMore)) continue;
-    const key = keyOf(node);
+    const key = keyOf(node, layer);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [node]);
     else group.push(node);
@@ -108,11 +113,16 @@ function grouped(nodes: readonly FieldNode[], showsMore: boolean): Map<string, F
   return groups;
 }
 
+/** TCP options are protocols of their own to Wireshark. */
+const optionName = /^tcp\.options\.(eol|nop|mss|wscale|sack_perm|sack|timestamp|md5|user_to|tfo|unknown)$/;
+
 /** `tcp_tcp_port`: protocol and field; a protocol by its name alone. */
-function keyOf({ field }: FieldNode): string {
+function keyOf({ field }: FieldNode, layer: FieldNode | undefined): string {
   if (field === textField) return 'text';
-  if (field.type === 'protocol' || field === expert.self) return plain(field.name);
-  return plain(`${field.protocol.name}_${field.name}`);
+  if (field.type === 'protocol' || field === expert.self || optionName.test(field.name)) return plain(field.name);
+  // The version of IPv6 is IPv4's field.
+  const protocol = field.name === 'ip.version' && layer !== undefined ? layer.field : field.protocol;
+  return plain(`${protocol.name}_${field.name}`);
 }
 
 function plain(name: string): string {

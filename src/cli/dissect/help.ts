@@ -83,7 +83,7 @@ How they are printed
  -P                   the row, beside a tree.     -x             the bytes.
  -j, -J PROTOCOLS     what -T json and ek show.   --no-duplicate-keys   repeated keys as arrays.
  -t a|ad|d|dd|e|r|u…  what the time is: absolute, since the one before, the epoch, the first …
- -S SEPARATOR         a line after each frame.    -q             print nothing.
+ -S SEPARATOR         a line after each tree.     -q             print nothing.
  --more               also what Wireshark has no name for: names of properties, clients, handshakes,
                       decoded payloads, violated statements of the specification.
  --color auto|always|never`;

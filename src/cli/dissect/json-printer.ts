@@ -1,9 +1,11 @@
 /** `-T json` and `jsonraw`: an array with a document for each frame, keys in the order of the tree, repeated keys repeated. */
 import { describeNode } from '../../dissect/describe-node.ts';
 import type { DissectedFrame } from '../../dissect/dissected-frame.ts';
+import { expert } from '../../dissect/expert.ts';
 import type { FieldDescriptor, FieldType } from '../../dissect/field.ts';
 import type { FieldNode } from '../../dissect/field-node.ts';
 import { jsonText } from '../../dissect/field-text.ts';
+import { formatBytes } from '../../dissect/format-address.ts';
 import { TreeSink } from '../../dissect/tree-sink.ts';
 import type { ValueSink } from '../../dissect/value-sink.ts';
 import type { DissectRequest } from './arguments.ts';
@@ -98,10 +100,10 @@ export class JsonPrinter implements FramePrinter {
   #tree(frame: DissectedFrame): Entries {
     this.#sink.reset();
     frame.describe(this.#sink);
-    return this.#entries(this.#sink.roots, false, true);
+    return this.#entries(this.#sink.roots, false, true, false);
   }
 
-  #entries(nodes: readonly FieldNode[], isInsideChosen: boolean, isTop: boolean): Entries {
+  #entries(nodes: readonly FieldNode[], isInsideChosen: boolean, isTop: boolean, isRemark: boolean): Entries {
     const entries: Entries = [];
     const showsRaw = this.#request.showsHexadecimal || this.#request.format === 'jsonraw';
     const showsValues = this.#request.format !== 'jsonraw';
@@ -109,7 +111,10 @@ export class JsonPrinter implements FramePrinter {
       if (!isShown(node, this.#request.showsMore)) continue;
       const name = nodeName(node);
       const { field, children } = node;
-      if (showsRaw && field.name !== '') entries.push([`${name}_raw`, raw(node)]);
+      const isAboutIt = isRemark || field === expert.self;
+      if (showsRaw && field.name !== '' && (!showsValues || (node.end > node.start && !isAboutIt))) {
+        entries.push([`${name}_raw`, raw(node, isAboutIt)]);
+      }
       const opens = this.#choice.opens(name, isInsideChosen);
       // A layer without fields says no more by its line than that it is there.
       if (isTop && !opens && name !== 'raw') {
@@ -124,7 +129,7 @@ export class JsonPrinter implements FramePrinter {
         continue;
       }
       const below: Entries = opens
-        ? this.#entries(children as FieldNode[], isTop || isInsideChosen || opens, false)
+        ? this.#entries(children as FieldNode[], isTop || isInsideChosen || opens, false, isAboutIt)
         : filtered(name);
       if (isObject) entries.push([name, below]);
       else {
@@ -140,12 +145,13 @@ function filtered(name: string): Entries {
   return [['filtered', JSON.stringify(name)]];
 }
 
-/** `["00ff", start, length, mask, type]` */
-function raw({ field, source, start, end }: FieldNode): string {
+/** `["00ff", start, length, mask, type]`; of bits in a byte the value is shown instead of the byte, of remarks nothing. */
+function raw({ field, value, source, start, end }: FieldNode, isRemark: boolean): RepeatedValues {
+  const type = typeNumbers[field.type];
+  if (isRemark) return new RepeatedValues(['0', '0', '0', String(type)]);
   const bytes = source.bytes.subarray(start, Math.max(start, end));
-  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  const numbers = [bytes.length === 0 ? 0 : start, bytes.length, field.mask ?? 0, typeNumbers[field.type]];
-  return list([JSON.stringify(digits), ...numbers.map(String)], '          ');
+  const digits = field.mask === undefined ? formatBytes(bytes, '') : Number(value).toString(16).toUpperCase();
+  return new RepeatedValues([JSON.stringify(digits), ...[start, bytes.length, field.mask ?? 0, type].map(String)]);
 }
 
 /** Values of the same key in an array, where the first of them stands. */

@@ -65,7 +65,6 @@ export async function runDissection(request: DissectRequest): Promise<number> {
     if (stop.isStopped) status = 0;
     else {
       status = complain(input, error);
-      if (status === 0) throw error;
     }
   } finally {
     stop.end();
@@ -80,7 +79,10 @@ export async function runDissection(request: DissectRequest): Promise<number> {
   return status;
 }
 
-/** Says why reading ended, as tshark does; the status, 0 for what is no fault of the input. */
+/**
+ * Says why reading ended, as tshark does; the status.
+ * @throws what is no fault of the input
+ */
 function complain({ name, isLive }: CaptureInput, error: unknown): number {
   if (error instanceof CaptureProgramError) {
     process.stderr.write(`clearwing: ${error.message}\n`);
@@ -88,7 +90,7 @@ function complain({ name, isLive }: CaptureInput, error: unknown): number {
   }
   if (!(error instanceof CaptureFileError)) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined) return 0;
+    if (code === undefined) throw error;
     process.stderr.write(`clearwing: The file "${name}" could not be read: ${message}.\n`);
     return unreadable;
   }
@@ -96,7 +98,8 @@ function complain({ name, isLive }: CaptureInput, error: unknown): number {
   if (isLive && error.fault === 'cut-short') return 0;
   if (isLive && error.fault === 'empty') return 0;
   process.stderr.write(`clearwing: ${faultText(name, error)}\n`);
-  return unreadable;
+  // To tshark a file without bytes is a capture without frames.
+  return error.fault === 'empty' ? 0 : unreadable;
 }
 
 function faultText(name: string, error: CaptureFileError): string {

@@ -4,6 +4,7 @@ import type { DataSource } from '../../capture/frame.ts';
 import { describeNode } from '../../dissect/describe-node.ts';
 import type { DissectedFrame } from '../../dissect/dissected-frame.ts';
 import type { FieldNode } from '../../dissect/field-node.ts';
+import { dataFields } from '../../dissect/layers/data.ts';
 import { TreeSink } from '../../dissect/tree-sink.ts';
 import type { ValueSink } from '../../dissect/value-sink.ts';
 import type { DissectRequest } from './arguments.ts';
@@ -49,7 +50,7 @@ export class TextPrinter implements FramePrinter {
     _values: ValueSink,
     previousShown: DissectedFrame | undefined,
   ): void {
-    const { showsSummary, showsTree, showsHexadecimal, lineSeparator } = this.#request;
+    const { showsSummary, showsTree, showsHexadecimal, lineSeparator = '' } = this.#request;
     if (showsSummary) {
       if (this.#colors !== undefined) output.text(this.#colors.before(frame));
       this.#row.write(output, frame, previousShown);
@@ -60,11 +61,14 @@ export class TextPrinter implements FramePrinter {
       this.#sink.reset();
       frame.describe(this.#sink);
       const { roots } = this.#sink;
-      if (showsTree) output.text(`${this.#tree(roots)}\n`);
-      if (showsTree && showsHexadecimal) output.byte(lineFeed);
-      if (showsHexadecimal) output.text(`${dumps(frame.frame, roots)}\n`);
+      if (showsTree) output.text(this.#tree(roots));
+      if (showsHexadecimal) {
+        if (showsSummary || showsTree) output.byte(lineFeed);
+        output.text(dumps(frame.frame, roots));
+      }
+      output.text(lineSeparator);
+      output.byte(lineFeed);
     }
-    if (lineSeparator !== undefined) output.text(`${lineSeparator}\n`);
   }
 
   #tree(roots: readonly FieldNode[]): string {
@@ -72,7 +76,11 @@ export class TextPrinter implements FramePrinter {
     for (const root of roots) {
       if (!isShown(root, this.#request.showsMore)) continue;
       text += `${describeNode(root)}\n`;
-      if (this.#openProtocols === undefined || this.#openProtocols.has(root.field.name)) {
+      const isOpen = this.#openProtocols === undefined || this.#openProtocols.has(root.field.name);
+      // Data that nothing understands is shown as bytes, unless all of the frame is.
+      if (isOpen && root.field === dataFields.self && !this.#request.showsHexadecimal)
+        text += `\n${hexDump(bytesOf(root))}`;
+      if (isOpen) {
         text += this.#children(root, '    ');
       }
     }
@@ -89,6 +97,10 @@ export class TextPrinter implements FramePrinter {
     }
     return text;
   }
+}
+
+function bytesOf({ source, start, end }: FieldNode): Uint8Array {
+  return source.bytes.subarray(start, end);
 }
 
 /** The bytes of the frame, and of what was put together for it, each under its name if there is more than one. */

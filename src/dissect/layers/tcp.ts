@@ -148,7 +148,7 @@ function describeNumbers(sink: FieldSink, headers: FrameHeaders, segment: Segmen
   const source = headers.source;
   const at = headers.tcpOffset;
   const isAck = (headers.tcpFlags & tcpFlags.ack) !== 0;
-  sink.addGenerated(f.length, source, at + 12, at + 13, headers.wirePayloadLength);
+  sink.addGenerated(f.length, source, at, at, headers.wirePayloadLength);
   sink.add(f.sequence, source, at + 4, at + 8, segment.relativeSequence);
   if (sink.wantsText) sink.setText(`Sequence Number: ${segment.relativeSequence}    (relative sequence number)`);
   sink.add(f.sequenceRaw, source, at + 4, at + 8, headers.sequence);
