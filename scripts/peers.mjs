@@ -28,6 +28,9 @@ export const peers = {
   mosquitto_rr: { debianPackage: 'mosquitto-clients', programs: ['mosquitto_rr'] },
   tshark: { debianPackage: 'tshark', programs: ['tshark'] },
   dumpcap: { debianPackage: 'wireshark-common', programs: ['dumpcap'] },
+  sharkd: { debianPackage: 'wireshark-common', programs: ['sharkd'] },
+  openssl: { debianPackage: 'openssl', programs: ['openssl'] },
+  strace: { debianPackage: 'strace', programs: ['strace'] },
   paho: {
     debianPackage: 'python3-paho-mqtt',
     programs: ['/usr/bin/python3', 'python3'],

@@ -10,6 +10,9 @@ export type PeerName =
   | 'mosquitto_rr'
   | 'tshark'
   | 'dumpcap'
+  | 'sharkd'
+  | 'openssl'
+  | 'strace'
   | 'paho'
   | 'chromium';
 

@@ -79,14 +79,17 @@ describe('-o tls.keylog_file', () => {
     }
   });
 
-  it.skipIf(process.getuid?.() === 0)('says that the file may not be read', async () => {
-    const file = join(folder, 'forbidden');
-    writeFileSync(file, 'x');
-    chmodSync(file, 0);
-    const { status, stderr } = await dissect(path, '-o', `tls.keylog_file:${file}`);
-    expect(stderr).toContain('it may not be read (permission denied)');
-    expect(status).toBe(1);
-  });
+  // Root may read everything.
+  if (process.getuid?.() !== 0) {
+    it('says that the file may not be read', async () => {
+      const file = join(folder, 'forbidden');
+      writeFileSync(file, 'x');
+      chmodSync(file, 0);
+      const { status, stderr } = await dissect(path, '-o', `tls.keylog_file:${file}`);
+      expect(stderr).toContain('it may not be read (permission denied)');
+      expect(status).toBe(1);
+    });
+  }
 
   it('may be filled while packets come on the standard input', async () => {
     const keys = join(folder, 'later.keys');
