@@ -31,7 +31,7 @@ export class DeliveriesTable implements Table<DeliveryRow> {
     this.#deliveries = new BoundedList(rowsMax);
     const sessions = new SessionBook(limits);
     const wills = new WillBook();
-    this.#matcher = new DeliveryMatcher(sessions, wills, limits);
+    this.#matcher = new DeliveryMatcher(sessions, wills, limits, true);
     this.#matcher.onSource = (source) => {
       if (source.isCounted) this.#sources.add(source);
     };
@@ -98,13 +98,13 @@ function deliveryColumns(): TableColumn<DeliveryRow>[] {
     ),
     column<Row>('*payload', 'text', 'Payload, decoded, on one line', ({ source, delivery }) => {
       const { payload, topic } = (source ?? delivery)!;
-      return payload.text(topic);
+      return payload?.text(topic);
     }),
     column<Row>(
       'bytes',
       'integer',
       'Length of the payload',
-      ({ source, delivery }) => (source ?? delivery)!.payload.length,
+      ({ source, delivery }) => (source ?? delivery)!.payloadLength,
     ),
     column<Row>('*origin', 'text', '`publish`, `will`, or `unseen`: nothing in the capture led to it', ({ source }) =>
       originOf(source),

@@ -53,6 +53,7 @@ export class DeliveryMatcher implements ConnectionListener {
   readonly #sessions: SessionBook;
   readonly #wills: WillBook;
   readonly #limits: Required<ReportLimits>;
+  readonly #keepsPayloads: boolean;
   /** By broker and topic. */
   readonly #topics = new Map<string, TopicSources>();
   readonly #inFlight = new WeakMap<SessionRecord, InFlight>();
@@ -64,10 +65,12 @@ export class DeliveryMatcher implements ConnectionListener {
   /** Messages that were given up though copies of them may come. */
   forgotten = 0;
 
-  constructor(sessions: SessionBook, wills: WillBook, limits: ReportLimits = {}) {
+  /** @param keepsPayloads - whether payloads are to be shown */
+  constructor(sessions: SessionBook, wills: WillBook, limits: ReportLimits = {}, keepsPayloads = false) {
     this.#sessions = sessions;
     this.#wills = wills;
     this.#limits = { ...defaultLimits, ...limits };
+    this.#keepsPayloads = keepsPayloads;
     const cancelled = new WeakMap<WillRecord, MessageSource>();
     wills.onDue = (will, moment) => cancelled.set(will, this.#addWill(will, moment));
     wills.onCancelled = (will) => {
@@ -115,7 +118,8 @@ export class DeliveryMatcher implements ConnectionListener {
       undefined,
       content.topic,
       printOf(packet, content),
-      keptPayload(packet, content),
+      content.payloadLength,
+      this.#keepsPayloads ? keptPayload(packet, content) : undefined,
       qosOf(packet),
       isRetained(packet),
       packetIdentifier,
@@ -137,6 +141,7 @@ export class DeliveryMatcher implements ConnectionListener {
       will,
       topic,
       print,
+      payload.length,
       payload,
       qos,
       retain,
@@ -173,9 +178,8 @@ export class DeliveryMatcher implements ConnectionListener {
       this.#sources = this.#sources.slice(this.#oldest);
       this.#oldest = 0;
     }
-    this.#links -= source.deliveredTo?.size ?? 0;
-    source.deliveredTo = undefined;
-    source.sharedWith = undefined;
+    this.#links -= source.holderCount;
+    source.forgetHolders();
     const key = topicKey(source.connection, source.topic);
     const topic = this.#topics.get(key);
     if (topic === undefined) return;
@@ -205,7 +209,8 @@ export class DeliveryMatcher implements ConnectionListener {
       found.source,
       connection,
       content.topic,
-      keptPayload(packet, content),
+      content.payloadLength,
+      found.source?.payload ?? (this.#keepsPayloads ? keptPayload(packet, content) : undefined),
       qosOf(packet),
       isRetained(packet),
       packetIdentifier,
@@ -289,7 +294,7 @@ export class DeliveryMatcher implements ConnectionListener {
 
   #findAny(topic: TopicSources | undefined, { session, print, share }: Copy): MessageSource | undefined {
     return topic?.find(print, 0, (source) => {
-      if (source.isCancelled || source.deliveredTo?.has(session) === true) return false;
+      if (source.isCancelled || source.isHeldBy(session)) return false;
       return share === undefined || source.sharedWith?.has(share) !== true;
     });
   }
@@ -300,9 +305,8 @@ export class DeliveryMatcher implements ConnectionListener {
       if (last === undefined) this.#links++;
       if (last === undefined || last < source.number) topic.last.set(session, source.number);
     }
-    source.deliveredTo ??= new Set();
-    if (!source.deliveredTo.has(session)) {
-      source.deliveredTo.add(session);
+    if (!source.isHeldBy(session)) {
+      source.addHolder(session);
       this.#links++;
     }
     if (share === undefined) return;

@@ -1,7 +1,7 @@
 /** What a sequence diagram of a capture has: clients, brokers, and the packets between them in their order, each with what it answers or copies. */
 import { PacketType } from '../../protocol/packet-types.ts';
 import type { DissectedFrame } from '../dissected-frame.ts';
-import type { MqttPacket } from '../mqtt/packet.ts';
+import { MqttPacket } from '../mqtt/packet.ts';
 import { type ConnectionRecord, endpointText } from './connection-record.ts';
 import { type ConnectionListener, ConnectionTracker } from './connection-tracker.ts';
 import { DeliveryMatcher } from './delivery-matcher.ts';
@@ -119,7 +119,9 @@ export class LadderCollector implements ConnectionListener {
   }
 
   next(frame: DissectedFrame, isCounted: boolean): void {
-    this.#tracker.next(frame, isCounted);
+    if (this.#leftOut === 0) this.#tracker.next(frame, isCounted);
+    // Of what has no place any more it is enough to know how much it is.
+    else if (isCounted) for (const layer of frame.layers) if (layer instanceof MqttPacket) this.#leftOut++;
   }
 
   packet(packet: MqttPacket, connection: ConnectionRecord, moment: Moment, isCounted: boolean): void {

@@ -18,7 +18,10 @@ export class MessageSource {
   readonly topic: string;
   /** Of the payload, as `payloadPrint` makes it. */
   readonly print: number;
-  readonly payload: KeptPayload;
+  /** Bytes of the payload on the wire. */
+  readonly payloadLength: number;
+  /** undefined if nobody asks for it. */
+  readonly payload: KeptPayload | undefined;
   readonly qos: number;
   readonly retain: boolean;
   /** 0 if it has none. */
@@ -29,8 +32,9 @@ export class MessageSource {
   /** Times that the client has sent it again. */
   repeats = 0;
   deliveryCount = 0;
-  /** Sessions that have it, while later deliveries are looked for. */
-  deliveredTo: Set<SessionRecord> | undefined = undefined;
+  /** Sessions that have it, while later deliveries are looked for: the first, as there is seldom another, and the rest. */
+  #first: SessionRecord | undefined = undefined;
+  #rest: Set<SessionRecord> | undefined = undefined;
   /** Shared Subscriptions that have it. */
   sharedWith: Set<string> | undefined = undefined;
   /** A will that was not sent after all. */
@@ -43,7 +47,8 @@ export class MessageSource {
     will: WillRecord | undefined,
     topic: string,
     print: number,
-    payload: KeptPayload,
+    payloadLength: number,
+    payload: KeptPayload | undefined,
     qos: number,
     retain: boolean,
     packetIdentifier: number,
@@ -56,12 +61,39 @@ export class MessageSource {
     this.will = will;
     this.topic = topic;
     this.print = print;
+    this.payloadLength = payloadLength;
     this.payload = payload;
     this.qos = qos;
     this.retain = retain;
     this.packetIdentifier = packetIdentifier;
     this.moment = moment;
     this.isCounted = isCounted;
+  }
+
+  /** How many Sessions are known to have it. */
+  get holderCount(): number {
+    return (this.#first === undefined ? 0 : 1) + (this.#rest?.size ?? 0);
+  }
+
+  isHeldBy(session: SessionRecord): boolean {
+    return this.#first === session || this.#rest?.has(session) === true;
+  }
+
+  addHolder(session: SessionRecord): void {
+    if (this.#first === undefined) {
+      this.#first = session;
+      return;
+    }
+    if (this.#first === session) return;
+    this.#rest ??= new Set();
+    this.#rest.add(session);
+  }
+
+  /** No later deliveries are looked for. */
+  forgetHolders(): void {
+    this.#first = undefined;
+    this.#rest = undefined;
+    this.sharedWith = undefined;
   }
 }
 
@@ -77,7 +109,9 @@ export class DeliveryRecord {
   readonly source: MessageSource | undefined;
   readonly connection: ConnectionRecord;
   readonly topic: string;
-  readonly payload: KeptPayload;
+  readonly payloadLength: number;
+  /** undefined if nobody asks for it. */
+  readonly payload: KeptPayload | undefined;
   readonly qos: number;
   readonly retain: boolean;
   readonly packetIdentifier: number;
@@ -93,7 +127,8 @@ export class DeliveryRecord {
     source: MessageSource | undefined,
     connection: ConnectionRecord,
     topic: string,
-    payload: KeptPayload,
+    payloadLength: number,
+    payload: KeptPayload | undefined,
     qos: number,
     retain: boolean,
     packetIdentifier: number,
@@ -105,6 +140,7 @@ export class DeliveryRecord {
     this.source = source;
     this.connection = connection;
     this.topic = topic;
+    this.payloadLength = payloadLength;
     this.payload = payload;
     this.qos = qos;
     this.retain = retain;

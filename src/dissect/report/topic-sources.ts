@@ -68,7 +68,7 @@ export class TopicSources {
       this.#byPrint.set(source.print, list);
     }
     list.add(source);
-    if (source.retain) this.retained = source.payload.length === 0 ? undefined : source;
+    if (source.retain) this.retained = source.payloadLength === 0 ? undefined : source;
   }
 
   /** The source is the oldest of all of the topic. */
