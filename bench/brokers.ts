@@ -99,6 +99,9 @@ export function knownBrokers(repositoryDirectory: string): BrokerDefinition[] {
 export const defaultBrokerNames = {
   /** Where Sessions end with their connections. */
   clean: ['clearwing', 'mosquitto', 'aedes'],
+  connections: ['clearwing', 'mosquitto', 'aedes'],
+  /** Very many of something else. */
+  storms: ['clearwing', 'mosquitto'],
   /** Where they do not, beside the others. */
   durable: ['clearwing', 'clearwing-strict', 'mosquitto-persistent', 'mosquitto-autosave'],
   /** Where they do not, with `--durable`. */

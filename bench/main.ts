@@ -5,9 +5,10 @@ import type { BrokerDefinition } from './brokers.ts';
 import { measureSyncRate } from './disk.ts';
 import { describeMachine } from './machine.ts';
 import { type BenchmarkOptions, type CaseGroup, readOptions, UsageError, usage } from './options.ts';
-import { type Case, faultsOf, type Outcome } from './outcomes.ts';
+import { type Case, faultsOf, type Outcome, type StormOutcome, stormFaultsOf } from './outcomes.ts';
 import { formatReport, formatRun, type Report, reportData } from './report.ts';
 import { runCase } from './run-case.ts';
+import { formatStormRun } from './storm-report.ts';
 
 export interface MainOptions {
   readonly args: readonly string[];
@@ -43,11 +44,17 @@ export async function main({ args, repositoryDirectory, generatorPath, commandLi
 
   const interruption = new Interruption();
   const { outcomes, leftOut } = plan(options);
+  const storms = options.storms.flatMap((group) =>
+    group.brokers
+      .filter((broker) => broker.protocols.includes(options.protocol))
+      .map((broker): StormOutcome => ({ group, broker: broker.name, runs: [] })),
+  );
   const report: Report = {
     machine: describeMachine(repositoryDirectory),
     options,
     brokers: brokersOf(options).map((broker) => ({ name: broker.name, description: broker.describe() })),
     outcomes,
+    storms,
     syncRates: [],
     leftOut: [...options.leftOut, ...leftOut],
   };
@@ -56,7 +63,11 @@ export async function main({ args, repositoryDirectory, generatorPath, commandLi
   } finally {
     interruption.stopListening();
   }
-  const measured = { ...report, outcomes: outcomes.filter((outcome) => outcome.runs.length > 0) };
+  const measured = {
+    ...report,
+    outcomes: outcomes.filter((outcome) => outcome.runs.length > 0),
+    storms: storms.filter((outcome) => outcome.runs.length > 0),
+  };
   const text = formatReport(measured);
   process.stdout.write(`${text}`);
   if (options.jsonPath !== undefined) {
@@ -68,11 +79,17 @@ export async function main({ args, repositoryDirectory, generatorPath, commandLi
   }
   if (options.writesResults)
     writeFileSync(join(repositoryDirectory, 'bench', 'RESULTS.md'), results(commandLine, text));
-  return outcomes.some((outcome) => faultsOf(outcome).length > 0) ? 1 : 0;
+  const isFaulty =
+    outcomes.some((outcome) => faultsOf(outcome).length > 0) ||
+    storms.some((outcome) => stormFaultsOf(outcome).length > 0);
+  return isFaulty ? 1 : 0;
 }
 
 /** All cases with all brokers that can take them; nothing has run yet. */
-function plan({ groups, protocol }: BenchmarkOptions): { readonly outcomes: Outcome[]; readonly leftOut: string[] } {
+function plan({ groups, storms, protocol }: BenchmarkOptions): {
+  readonly outcomes: Outcome[];
+  readonly leftOut: string[];
+} {
   const outcomes = groups.flatMap((group) =>
     casesOf(group).flatMap((each) =>
       group.brokers
@@ -80,50 +97,67 @@ function plan({ groups, protocol }: BenchmarkOptions): { readonly outcomes: Outc
         .map((broker): Outcome => ({ case: each, broker: broker.name, runs: [] })),
     ),
   );
-  const unable = groups
+  const unable = [...groups, ...storms]
     .flatMap(({ brokers }) => brokers.filter((broker) => !broker.protocols.includes(protocol)))
     .map((broker) => `${broker.name} was left out: it does not speak MQTT ${protocol}.`);
   return { outcomes, leftOut: [...new Set(unable)] };
 }
 
-function casesOf({ flows, topics, qos, isDurable }: CaseGroup): Case[] {
+function casesOf({ name, flows, topics, qos, payloads, isDurable, rate }: CaseGroup): Case[] {
   return flows.flatMap((flow) =>
-    topics.flatMap((count) => qos.map((level) => ({ flow, qos: level, topics: count, isDurable }))),
+    payloads.flatMap((payloadBytes) =>
+      topics.flatMap((count) =>
+        qos.map((level) => ({ flow, qos: level, topics: count, isDurable, payloadBytes, rate, group: name })),
+      ),
+    ),
   );
 }
 
 /** Each once, though more than one table may have it. */
-function brokersOf({ groups }: BenchmarkOptions): BrokerDefinition[] {
-  const byName = new Map(groups.flatMap(({ brokers }) => brokers.map((broker) => [broker.name, broker])));
+function brokersOf({ groups, storms }: BenchmarkOptions): BrokerDefinition[] {
+  const byName = new Map(
+    [...groups, ...storms].flatMap(({ brokers }) => brokers.map((broker) => [broker.name, broker])),
+  );
   return [...byName.values()];
 }
 
-/** Adds to `outcomes` and `syncRates`. */
+/** Adds to `outcomes`, `storms` and `syncRates`. */
 async function measure(
-  { options, outcomes, syncRates }: Report,
+  { options, outcomes, storms, syncRates }: Report,
   generatorPath: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { payloadBytes, protocol, seconds, warmUpSeconds, publishWindow, deliveryWindow, cores, directory } = options;
+  const { protocol, seconds, warmUpSeconds, publishWindow, deliveryWindow, cores, directory } = options;
   const brokers = brokersOf(options);
   const waitsForDisk = outcomes.some((outcome) => outcome.case.isDurable);
   for (let round = 1; round <= options.rounds; round++) {
     if (waitsForDisk) syncRates.push(measureSyncRate(directory, syncSeconds));
     for (const outcome of outcomes) {
-      const { flow, qos, topics, isDurable } = outcome.case;
+      const { flow, qos, topics, isDurable, payloadBytes, rate } = outcome.case;
       const broker = brokers.find((each) => each.name === outcome.broker)!;
       const load = {
-        ...{ flow, qos, topics, isDurable, payloadBytes, protocol },
-        ...{ prefix: 'bench', clientPrefix: 'bench', isRetained: false, receiveMaximum: undefined, rate: undefined },
-        ...{ seconds, warmUpSeconds, publishWindow, deliveryWindow: deliveryWindow(qos) },
+        ...{ flow, qos, topics, isDurable, payloadBytes, rate },
+        ...{ prefix: 'bench', clientPrefix: 'bench', isRetained: false, receiveMaximum: undefined },
+        ...{ seconds, warmUpSeconds, publishWindow, deliveryWindow: deliveryWindow(qos, payloadBytes) },
       };
       try {
-        outcome.runs.push(await runCase({ broker, load, cores, directory, generatorPath, signal }));
+        outcome.runs.push(await runCase({ broker, protocol, job: { load }, cores, directory, generatorPath, signal }));
       } catch (error) {
         if (signal.aborted) return;
         outcome.runs.push({ error: (error as Error).message });
       }
       console.error(`${round}/${options.rounds}  ${formatRun(outcome)}`);
+    }
+    for (const outcome of storms) {
+      const broker = brokers.find((each) => each.name === outcome.broker)!;
+      const storm = { kind: outcome.group.name, count: outcome.group.count, seconds, warmUpSeconds };
+      try {
+        outcome.runs.push(await runCase({ broker, protocol, job: { storm }, cores, directory, generatorPath, signal }));
+      } catch (error) {
+        if (signal.aborted) return;
+        outcome.runs.push({ error: (error as Error).message });
+      }
+      console.error(`${round}/${options.rounds}  ${formatStormRun(outcome)}`);
     }
   }
 }

@@ -3,13 +3,21 @@ import { accessSync, constants } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { defaultDeliveryWindow } from '../src/bench/budget.ts';
 import { type Flow, parseFlow, topicsMax } from '../src/bench/flow.ts';
+import { numberedTopicsMax } from '../src/bench/numbered-topics.ts';
 import { type Protocol, payloadBytesMax, payloadHeadBytes, type QoS } from '../src/bench/wire.ts';
 import { type BrokerDefinition, commandBroker, defaultBrokerNames, knownBrokers } from './brokers.ts';
 import { type Cores, chooseCores } from './cores.ts';
+import { type StormKind, stormCounts, stormKinds } from './storms.ts';
 
-/** Cases that are measured with the same brokers: every flow with every QoS and number of topics. A table of its own. */
+/** Loads of messages, each a table of its own. */
+export type FlowGroupName = 'flows' | 'durable' | 'payload' | 'paced';
+export type GroupName = FlowGroupName | StormKind;
+
+/** Cases that are measured with the same brokers: every flow with every QoS, payload and number of topics. A table of its own. */
 export interface CaseGroup {
+  readonly name: FlowGroupName;
   /** Whether the subscribers' Sessions outlive their connections. */
   readonly isDurable: boolean;
   readonly brokers: readonly BrokerDefinition[];
@@ -17,10 +25,23 @@ export interface CaseGroup {
   readonly qos: readonly QoS[];
   /** Topics per publisher. */
   readonly topics: readonly number[];
+  /** Bytes. */
+  readonly payloads: readonly number[];
+  /** Messages a second, each due at a time of its own; undefined for as fast as they go. */
+  readonly rate: number | undefined;
+}
+
+/** Very many of one thing, against the same brokers. A table of its own. */
+export interface StormGroup {
+  readonly name: StormKind;
+  readonly brokers: readonly BrokerDefinition[];
+  /** Connections, subscriptions or messages. */
+  readonly count: number;
 }
 
 export interface BenchmarkOptions {
   readonly groups: readonly CaseGroup[];
+  readonly storms: readonly StormGroup[];
   readonly payloadBytes: number;
   readonly protocol: Protocol;
   readonly seconds: number;
@@ -28,7 +49,7 @@ export interface BenchmarkOptions {
   readonly rounds: number;
   readonly publishWindow: number;
   /** Deliveries under way at once. */
-  readonly deliveryWindow: (qos: QoS) => number;
+  readonly deliveryWindow: (qos: QoS, payloadBytes: number) => number;
   readonly cores: Cores | undefined;
   /** Where brokers have their files. */
   readonly directory: string;
@@ -43,10 +64,20 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+const groupNames: readonly GroupName[] = ['flows', 'durable', 'payload', 'paced', ...stormKinds];
+/** What a figure that is kept rests on. */
+const resultRoundsMin = 5;
+const pacedRate = 20_000;
+
 export const usage = `Usage: npm run bench -- [options]
 
 Drives MQTT brokers one after the other with the same load and prints what they carry.
 
+  --cases NAMES        what to measure: ${groupNames.join(', ')}
+                       or all (default flows,durable)
+  --count COUNT        of connections, subscriptions or retained messages in the last four, 1 to
+                       ${numberedTopicsMax} (default 10000 connections, 1000000 of the others)
+  --rate RATE          messages a second of paced, 1 to 10000000 (default ${pacedRate})
   --durable            subscribers with persistent sessions only: what a store costs
   --brokers NAMES      which to measure, in this order (default ${defaultBrokerNames.clean.join(',')};
                        also mosquitto-nodelay and probe), or with --durable
@@ -72,13 +103,17 @@ Drives MQTT brokers one after the other with the same load and prints what they 
                        where brokers keep their data (default the system's for temporary files)
   --quick              1 round, 0.5 s after 0.5 s; other options go before
   --json FILE          writes every run to a file
-  --write-results      writes bench/RESULTS.md
+  --write-results      writes bench/RESULTS.md; needs ${resultRoundsMin} rounds or more
   --help
 
-Without --durable and what chooses cases or brokers, some durable cases are measured, too.
+--flows, --qos and --topics choose among the cases of flows (or durable with --durable). Without --cases, --durable and what
+chooses cases or brokers, some durable cases are measured, too.
 `;
 
 const optionTypes = {
+  cases: { type: 'string' },
+  count: { type: 'string' },
+  rate: { type: 'string' },
   durable: { type: 'boolean' },
   brokers: { type: 'string' },
   broker: { type: 'string', multiple: true },
@@ -115,13 +150,17 @@ export function readOptions(args: readonly string[], repositoryDirectory: string
   }
   if (values.help === true) return 'help';
   const isQuick = values.quick === true;
+  const rounds = integer('--rounds', values.rounds ?? (isQuick ? '1' : '5'), 1, 1000);
+  if (values['write-results'] === true && rounds < resultRoundsMin) {
+    throw new UsageError(`--write-results with ${rounds} rounds; expected ${resultRoundsMin} or more`);
+  }
   return {
     ...chooseCases(values, repositoryDirectory),
     payloadBytes: integer('--payload', values.payload ?? '64', payloadHeadBytes, payloadBytesMax),
     protocol: readProtocol(values.protocol ?? '3.1.1'),
     seconds: number('--seconds', values.seconds ?? (isQuick ? '0.5' : '2'), 0.1, 3600),
     warmUpSeconds: number('--warm-up', values['warm-up'] ?? (isQuick ? '0.5' : '1'), 0, 3600),
-    rounds: integer('--rounds', values.rounds ?? (isQuick ? '1' : '5'), 1, 1000),
+    rounds,
     publishWindow: integer('--publish-window', values['publish-window'] ?? '20', 1, 65_535),
     deliveryWindow: chooseWindow(values.window),
     cores: orUsageError(() => chooseCores(values.cores)),
@@ -137,36 +176,103 @@ function parse(args: readonly string[]) {
 
 type Given = ReturnType<typeof parse>['values'];
 
-/** One table or, where nothing is said about cases or brokers, two. */
-function chooseCases(given: Given, repositoryDirectory: string): Pick<BenchmarkOptions, 'groups' | 'leftOut'> {
-  const isDurable = given.durable === true;
-  const { clean, durable, onlyDurable } = defaultBrokerNames;
-  const chosen = chooseGroup(given, isDurable, isDurable ? onlyDurable : clean, repositoryDirectory);
-  const isChosen = [given.brokers, given.broker, given.flows, given.qos, given.topics].some((one) => one !== undefined);
-  const groups = isDurable || isChosen ? [chosen] : [chosen, chooseGroup({}, true, durable, repositoryDirectory)];
+type Chosen<T> = { readonly group: T; readonly leftOut: readonly string[] };
+
+/** The tables that were asked for or, where nothing is said about cases, two. */
+function chooseCases(
+  given: Given,
+  repositoryDirectory: string,
+): Pick<BenchmarkOptions, 'groups' | 'storms' | 'leftOut'> {
+  const names = chooseNames(given);
+  const isAlone = names.length === 1;
+  const flows = names
+    .filter((name) => !isStorm(name))
+    .map((name) => {
+      // What is said of flows is not meant for the others.
+      const isMeant = isAlone || name === (given.durable === true ? 'durable' : 'flows');
+      const own = isMeant ? given : ownOf(given);
+      return chooseGroup(name, given, own, repositoryDirectory);
+    });
+  const storms = names.filter(isStorm).map((name) => chooseStorm(name, given, repositoryDirectory));
   return {
-    groups: groups.map(({ group }) => group),
-    leftOut: [...new Set(groups.flatMap(({ leftOut }) => leftOut))],
+    groups: flows.map(({ group }) => group),
+    storms: storms.map(({ group }) => group),
+    leftOut: [...new Set([...flows, ...storms].flatMap(({ leftOut }) => leftOut))],
   };
 }
 
+/** What is said of brokers, but not of cases. */
+function ownOf({ brokers, broker }: Given): OwnChoice {
+  return { brokers, broker };
+}
+
+type OwnChoice = { readonly [name in 'brokers' | 'flows' | 'qos' | 'topics']?: string | undefined } & {
+  readonly broker?: string[] | undefined;
+};
+
+function isStorm(name: GroupName): name is StormKind {
+  return (stormKinds as readonly GroupName[]).includes(name);
+}
+
+function chooseNames(given: Given): readonly GroupName[] {
+  if (given.cases === 'all') return groupNames;
+  if (given.cases !== undefined) {
+    return list('--cases', given.cases).map((name) => {
+      const found = groupNames.find((each) => each === name);
+      if (found !== undefined) return found;
+      throw new UsageError(`--cases names '${name}'; there are ${groupNames.join(', ')} and all`);
+    });
+  }
+  if (given.durable === true) return ['durable'];
+  const isChosen = [given.brokers, given.broker, given.flows, given.qos, given.topics].some((one) => one !== undefined);
+  return isChosen ? ['flows'] : ['flows', 'durable'];
+}
+
+/** What each table has where nothing is said. */
+const groupDefaults: Readonly<Record<FlowGroupName, { flows: string; qos: string; payloads?: readonly number[] }>> = {
+  flows: { flows: '1-1,1-100,50-1,50-50', qos: '0,1,2' },
+  durable: { flows: '1-1,50-50', qos: '1,2' },
+  payload: { flows: '1-1,1-50', qos: '0', payloads: [1024, 16_384] },
+  paced: { flows: '20-20', qos: '0,1' },
+};
+
+/** @param given what counts for all tables @param own what counts for this one */
 function chooseGroup(
-  given: Partial<Given>,
-  isDurable: boolean,
-  brokerNames: readonly string[],
+  name: FlowGroupName,
+  given: Given,
+  own: OwnChoice,
   repositoryDirectory: string,
-): { readonly group: CaseGroup; readonly leftOut: readonly string[] } {
-  const { brokers, leftOut } = chooseBrokers(given.brokers, brokerNames, given.broker ?? [], repositoryDirectory);
-  const flows = list('--flows', given.flows ?? (isDurable ? '1-1,50-50' : '1-1,1-100,50-1,50-50'));
-  const qos = list('--qos', given.qos ?? (isDurable ? '1,2' : '0,1,2'));
+): Chosen<CaseGroup> {
+  const isDurable = name === 'durable';
+  const defaults = groupDefaults[name];
+  const { clean, durable, onlyDurable } = defaultBrokerNames;
+  const brokerNames = !isDurable ? clean : given.durable === true ? onlyDurable : durable;
+  const { brokers, leftOut } = chooseBrokers(own.brokers, brokerNames, own.broker ?? [], repositoryDirectory);
+  const flows = list('--flows', own.flows ?? defaults.flows);
+  const qos = list('--qos', own.qos ?? defaults.qos);
+  const payload = integer('--payload', given.payload ?? '64', payloadHeadBytes, payloadBytesMax);
   const group = {
+    name,
     isDurable,
     brokers,
     flows: unique(flows.map((text) => orUsageError(() => parseFlow(text)))),
     qos: qos.map((text) => integer('--qos', text, 0, 2) as QoS),
-    topics: list('--topics', given.topics ?? '1').map((text) => integer('--topics', text, 1, topicsMax)),
+    topics: list('--topics', own.topics ?? '1').map((text) => integer('--topics', text, 1, topicsMax)),
+    payloads: given.payload === undefined ? (defaults.payloads ?? [payload]) : [payload],
+    rate: name === 'paced' ? integer('--rate', given.rate ?? String(pacedRate), 1, 10_000_000) : undefined,
   };
   return { group, leftOut };
+}
+
+function chooseStorm(name: StormKind, given: Given, repositoryDirectory: string): Chosen<StormGroup> {
+  const { brokers, leftOut } = chooseBrokers(
+    given.brokers,
+    name === 'connections' ? defaultBrokerNames.connections : defaultBrokerNames.storms,
+    given.broker ?? [],
+    repositoryDirectory,
+  );
+  const text = given.count ?? String(stormCounts[name]);
+  return { group: { name, brokers, count: integer('--count', text, 1, numberedTopicsMax) }, leftOut };
 }
 
 function chooseBrokers(
@@ -202,13 +308,8 @@ function readCommand(text: string): BrokerDefinition {
   return commandBroker(match[1]!, command);
 }
 
-/**
- * At QoS 0 enough for blocks of 64 KiB to be full on one connection, and for over 100 packets on each of 100. At QoS 1 and 2 what
- * fills 20 messages in flight to each of 100 subscribers: with 16,384 Mosquitto 2.0.11 gets into backlogs on 50→1 at
- * QoS 2 in which it delivers nothing for ten seconds and more.
- */
-function chooseWindow(text: string | undefined): (qos: QoS) => number {
-  if (text === undefined) return (qos) => (qos === 0 ? 16_384 : 2_000);
+function chooseWindow(text: string | undefined): BenchmarkOptions['deliveryWindow'] {
+  if (text === undefined) return defaultDeliveryWindow;
   const given = integer('--window', text, 1, 10_000_000);
   return () => given;
 }

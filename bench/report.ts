@@ -3,8 +3,19 @@
 import type { QoS } from '../src/bench/wire.ts';
 import { isInMemory, recordBytes } from './disk.ts';
 import type { Machine } from './machine.ts';
-import type { BenchmarkOptions, CaseGroup } from './options.ts';
-import { faultsOf, type Outcome, type Spread, type Summary, spread, summarise } from './outcomes.ts';
+import type { BenchmarkOptions, CaseGroup, FlowGroupName } from './options.ts';
+import {
+  faultsOf,
+  type Outcome,
+  type Spread,
+  type StormOutcome,
+  type Summary,
+  spread,
+  stormFaultsOf,
+  summarise,
+} from './outcomes.ts';
+import { stormData, stormTable, stormTitle } from './storm-report.ts';
+import { count, formatTable, milliseconds, none, percent, ratio, type Table } from './table.ts';
 
 export interface Report {
   readonly machine: Machine;
@@ -13,6 +24,8 @@ export interface Report {
   readonly brokers: readonly { readonly name: string; readonly description: string }[];
   /** Case by case, each with all brokers. */
   readonly outcomes: readonly Outcome[];
+  /** Very many of something, kind by kind, each with all brokers. */
+  readonly storms: readonly StormOutcome[];
   /** Of each round: records per second that the disk takes with a sync after each. None where nothing waits for it. */
   readonly syncRates: number[];
   /** What was not measured, and why. */
@@ -25,12 +38,17 @@ const saturatedShare = 0.85;
 const foreignShareMax = 0.1;
 
 export function formatReport(report: Report): string {
+  const isAlone = report.options.groups.length + report.options.storms.length === 1;
   return [
     ...describeRun(report),
     '',
     ...report.options.groups.flatMap((group) => {
       const table = formatTable(tableOf(report, group));
-      return report.options.groups.length === 1 ? table : [`${titleOf(group)}:`, '', ...table, ''];
+      return isAlone ? table : [`${titleOf(group)}:`, '', ...table, ''];
+    }),
+    ...report.options.storms.flatMap((group) => {
+      const table = formatTable(stormTable(report.storms, group));
+      return [`${stormTitle(group)}:`, '', ...table, ''];
     }),
     '',
     ...notesOn(report).map((note) => `- ${note}`),
@@ -38,10 +56,15 @@ export function formatReport(report: Report): string {
   ].join('\n');
 }
 
-function titleOf({ isDurable }: CaseGroup): string {
-  return isDurable
-    ? 'Subscribers with sessions that outlive their connections'
-    : 'Subscribers with sessions that end with their connections';
+const titles: Readonly<Record<FlowGroupName, string>> = {
+  flows: 'Subscribers with sessions that end with their connections',
+  durable: 'Subscribers with sessions that outlive their connections',
+  payload: 'Larger payloads',
+  paced: 'Messages at fixed times',
+};
+
+function titleOf({ name, rate }: CaseGroup): string {
+  return rate === undefined ? titles[name] : `${titles[name]}, ${count(rate)} a second`;
 }
 
 function describeRun({ machine, options, brokers, syncRates }: Report): string[] {
@@ -53,8 +76,8 @@ function describeRun({ machine, options, brokers, syncRates }: Report): string[]
     `- Node ${machine.node}, commit ${machine.commit}, ${machine.date}`,
     ...brokers.map(({ name, description }) => `- ${name}: ${description}`),
     `- MQTT ${options.protocol}, ${options.payloadBytes} B payload; medians of ${options.rounds} × ${options.seconds} s after ` +
-      `${options.warmUpSeconds} s; at most ${options.deliveryWindow(0)} deliveries under way at QoS 0, ` +
-      `${options.deliveryWindow(1)} at QoS 1 and 2, where each publisher has ${options.publishWindow} messages unacknowledged`,
+      `${options.warmUpSeconds} s; at most ${options.deliveryWindow(0, options.payloadBytes)} deliveries under way at QoS 0, ` +
+      `${options.deliveryWindow(1, options.payloadBytes)} at QoS 1 and 2, where each publisher has ${options.publishWindow} messages unacknowledged`,
     ...describeDisk(options.directory, spread(syncRates)),
   ];
 }
@@ -70,20 +93,16 @@ function describeDisk(directory: string, rate: Spread | undefined): string[] {
   ];
 }
 
-interface Table {
-  readonly head: readonly string[];
-  /** Columns of words; the others are numbers. */
-  readonly words: ReadonlySet<string>;
-  readonly rows: readonly (readonly string[])[];
-}
-
 function tableOf(report: Report, group: CaseGroup): Table {
-  const outcomes = report.outcomes.filter((outcome) => outcome.case.isDurable === group.isDurable);
+  const outcomes = report.outcomes.filter((outcome) => outcome.case.group === group.name);
+  if (group.rate !== undefined) return pacedTable(outcomes);
   const [referenceName, ...furtherNames] = referencesOf(group);
+  const hasPayloads = group.payloads.length > 1;
   const hasTopics = group.topics.length > 1 || group.topics[0] !== 1;
   const head = [
     'flow',
     ...(hasTopics ? ['topics'] : []),
+    ...(hasPayloads ? ['bytes'] : []),
     'QoS',
     'broker',
     'deliveries/s',
@@ -95,10 +114,7 @@ function tableOf(report: Report, group: CaseGroup): Table {
     'broker CPU',
     'generator CPU',
     'others',
-    'lost',
-    'late',
-    'repeated',
-    'disordered',
+    ...totals,
   ];
   const rows = outcomes.map((outcome) => {
     const summaryOf = (name: string): Summary | undefined => {
@@ -108,12 +124,36 @@ function tableOf(report: Report, group: CaseGroup): Table {
     return [
       outcome.case.flow.name,
       ...(hasTopics ? [String(outcome.case.topics)] : []),
+      ...(hasPayloads ? [String(outcome.case.payloadBytes)] : []),
       String(outcome.case.qos),
       outcome.broker,
       ...figuresOf(summarise(outcome), summaryOf(referenceName), furtherNames.map(summaryOf)),
     ];
   });
   return { head, words: new Set(['flow', 'broker']), rows };
+}
+
+/** Latencies, medians of the rounds. */
+function pacedTable(outcomes: readonly Outcome[]): Table {
+  const latencies = ['p50 ms', 'p99 ms', 'p99.9 ms', 'max ms', 'generator p99 ms'];
+  const head = ['flow', 'QoS', 'broker', 'deliveries/s', ...latencies, 'broker CPU', 'others', ...totals];
+  const rows = outcomes.map((outcome) => {
+    const summary = summarise(outcome);
+    const { rate, p50, p99, p999, latencyMax, generatorP99 } = summary;
+    return [
+      ...[outcome.case.flow.name, String(outcome.case.qos), outcome.broker, count(rate?.median)],
+      ...[p50, p99, p999, latencyMax, generatorP99].map((each) => milliseconds(each?.median)),
+      ...[percent(summary.brokerCpu), percent(summary.foreignCpu)],
+      ...totalsOf(summary),
+    ];
+  });
+  return { head, words: new Set(['flow', 'broker']), rows };
+}
+
+const totals = ['lost', 'late', 'repeated', 'disordered'];
+
+function totalsOf({ rate, lost, late, duplicates, outOfOrder }: Summary): string[] {
+  return [lost, late, duplicates, outOfOrder].map((value) => (rate === undefined ? none : count(value)));
 }
 
 function figuresOf(
@@ -132,9 +172,7 @@ function figuresOf(
     percent(summary.brokerCpu),
     percent(summary.generatorCpu),
     percent(summary.foreignCpu),
-    ...[summary.lost, summary.late, summary.duplicates, summary.outOfOrder].map((value) =>
-      rate === undefined ? none : count(value),
-    ),
+    ...totalsOf(summary),
   ];
 }
 
@@ -149,17 +187,23 @@ function referencesOf({ brokers, isDurable }: CaseGroup): readonly [string, ...s
   return [first, ...further];
 }
 
-function notesOn({ outcomes, leftOut }: Report): string[] {
-  const summaries = outcomes.map((outcome) => ({ outcome, summary: summarise(outcome) }));
+function notesOn({ outcomes, storms, leftOut }: Report): string[] {
+  // A paced generator never sleeps, and its share of a core says nothing.
+  const summaries = outcomes
+    .filter((outcome) => outcome.case.rate === undefined)
+    .map((outcome) => ({ outcome, summary: summarise(outcome) }));
   const named = (title: string, test: (summary: Summary) => boolean) => {
     const found = summaries.filter(({ summary }) => test(summary)).map(({ outcome }) => nameOf(outcome));
     if (found.length === 0) return [];
-    return [`${title}: ${found.length === outcomes.length ? 'all rows' : found.join('; ')}.`];
+    return [`${title}: ${found.length === summaries.length ? 'all rows' : found.join('; ')}.`];
   };
   const share = (value: number | undefined) => value ?? 0;
   return [
     ...leftOut,
     ...outcomes.flatMap((outcome) => faultsOf(outcome).map((fault) => `**${nameOf(outcome)}**: ${fault}`)),
+    ...storms.flatMap((outcome) =>
+      stormFaultsOf(outcome).map((fault) => `**${outcome.broker} ${outcome.group.name}**: ${fault}`),
+    ),
     ...named('The generator was at its limit and the broker was not, so the broker may carry more', (summary) => {
       return share(summary.generatorCpu) >= saturatedShare && share(summary.brokerCpu) < share(summary.generatorCpu);
     }),
@@ -170,12 +214,19 @@ function notesOn({ outcomes, leftOut }: Report): string[] {
     ...named(`Other programs had over ${foreignShareMax * 100} % of one of the two cores in a run`, (summary) => {
       return share(summary.foreignCpu) > foreignShareMax;
     }),
-    'Deliveries are PUBLISH packets that subscribers received. Each was checked for loss, repetition and order.',
+    ...(outcomes.length === 0
+      ? []
+      : ['Deliveries are PUBLISH packets that subscribers received. Each was checked for loss, repetition and order.']),
   ];
 }
 
-function nameOf({ broker, case: { flow, qos, topics, isDurable } }: Outcome): string {
-  const more = [...(topics === 1 ? [] : [`${topics} topics`]), ...(isDurable ? ['persistent sessions'] : [])];
+function nameOf({ broker, case: { flow, qos, topics, isDurable, payloadBytes, rate, group } }: Outcome): string {
+  const more = [
+    ...(topics === 1 ? [] : [`${topics} topics`]),
+    ...(isDurable ? ['persistent sessions'] : []),
+    ...(group === 'payload' ? [`${count(payloadBytes)} B`] : []),
+    ...(rate === undefined ? [] : [`${count(rate)}/s`]),
+  ];
   return [`${broker} ${flow.name} QoS ${qos}`, ...more].join(', ');
 }
 
@@ -184,7 +235,7 @@ export function formatRun(outcome: Outcome): string {
   const run = outcome.runs.at(-1)!;
   const name = nameOf(outcome).padEnd(outcome.case.isDurable ? 58 : 30);
   if ('error' in run) return `${name} failed: ${run.error}`;
-  const { total, seconds } = run;
+  const { total, seconds, latency } = run;
   const cpu = (value: number | undefined) => percent(value === undefined ? undefined : value / seconds).padStart(5);
   const trouble = [
     [total.lost, 'lost'],
@@ -196,6 +247,9 @@ export function formatRun(outcome: Outcome): string {
     name,
     `${count(run.deliveries / seconds).padStart(12)}/s`,
     `  broker ${cpu(run.brokerCpuSeconds)}  generator ${cpu(run.generatorCpuSeconds)}`,
+    ...(latency === undefined
+      ? []
+      : [`  p50 ${milliseconds(latency.delivery?.p50)} ms  p99 ${milliseconds(latency.delivery?.p99)} ms`]),
     ...trouble
       .filter(([number]) => number > 0)
       .map(([number, what]) => `  ${count(number)} of ${count(total.expected)} ${what}`),
@@ -204,13 +258,14 @@ export function formatRun(outcome: Outcome): string {
 
 /** Everything, for programs. */
 export function reportData(report: Report): unknown {
-  const { machine, options, brokers, outcomes, syncRates, leftOut } = report;
-  const { deliveryWindow, groups, ...settings } = options;
+  const { machine, options, brokers, outcomes, storms, syncRates, leftOut } = report;
+  const { deliveryWindow, groups, storms: stormGroups, ...settings } = options;
   return {
     machine,
     settings: {
       ...settings,
-      deliveryWindow: [0, 1, 2].map((qos) => deliveryWindow(qos as QoS)),
+      deliveryWindow: [0, 1, 2].map((qos) => deliveryWindow(qos as QoS, options.payloadBytes)),
+      storms: stormGroups.map(({ name, count: number }) => ({ name, count: number })),
       groups: groups.map((group) => ({
         ...group,
         flows: group.flows.map((flow) => flow.name),
@@ -226,38 +281,13 @@ export function reportData(report: Report): unknown {
       topics: outcome.case.topics,
       qos: outcome.case.qos,
       isDurable: outcome.case.isDurable,
+      payloadBytes: outcome.case.payloadBytes,
+      rate: outcome.case.rate,
       broker: outcome.broker,
       summary: summarise(outcome),
       faults: faultsOf(outcome),
       runs: outcome.runs,
     })),
+    storms: storms.map(stormData),
   };
-}
-
-const none = '–';
-
-function count(value: number | undefined): string {
-  return value === undefined ? none : Math.round(value).toLocaleString('en-US');
-}
-
-function percent(share: number | undefined): string {
-  return share === undefined ? none : `${Math.round(share * 100)} %`;
-}
-
-function ratio(value: Spread | undefined, base: Spread | undefined): string {
-  if (value === undefined || base === undefined || base.median === 0) return none;
-  return (value.median / base.median).toFixed(2);
-}
-
-function formatTable({ head, words, rows }: Table): string[] {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  const isWord = head.map((title) => words.has(title));
-  const line = (cells: readonly string[]) => {
-    const padded = cells.map((cell, column) => {
-      return isWord[column] ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!);
-    });
-    return `| ${padded.join(' | ')} |`;
-  };
-  const rule = widths.map((width, column) => (isWord[column] ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  return [line(head), `| ${rule.join(' | ')} |`, ...rows.map(line)];
 }

@@ -7,15 +7,20 @@ import { plainTarget } from '../src/bench/target.ts';
 import type { Protocol } from '../src/bench/wire.ts';
 import type { BrokerDefinition } from './brokers.ts';
 import { type Cores, pinned } from './cores.ts';
-import type { GeneratorAnswer } from './generator.ts';
+import type { GeneratorAnswer, GeneratorJob } from './generator.ts';
 import { StartedProcess } from './started-process.ts';
+import type { StormJob, StormResult } from './storms.ts';
 
 /** What a case leaves open of a load: where the broker is is not known before. */
-export type CaseLoad = Omit<LoadOptions, 'target' | 'brokerProcessId' | 'cores'> & { readonly protocol: Protocol };
+export type CaseLoad = Omit<LoadOptions, 'target' | 'brokerProcessId' | 'cores'>;
+
+/** What the generator is to do, and for how long at most. */
+export type CaseJob = { readonly load: CaseLoad } | { readonly storm: StormJob };
 
 export interface CaseOptions {
   readonly broker: BrokerDefinition;
-  readonly load: CaseLoad;
+  readonly protocol: Protocol;
+  readonly job: CaseJob;
   readonly cores: Cores | undefined;
   /** Where the broker's own directory is made. */
   readonly directory: string;
@@ -28,9 +33,17 @@ export interface CaseOptions {
 const startTimeoutMs = 15_000;
 /** For everything in a run but warm-up and counting; the generator has shorter limits of its own. */
 const overheadMs = 120_000;
+/** For all of a run with very many of something. */
+const stormMs = 1_800_000;
 
 /** @throws {Error} if the broker does not start, ends, refuses or misbehaves; or the signal's reason */
-export async function runCase(options: CaseOptions): Promise<LoadResult> {
+export async function runCase(
+  options: CaseOptions & { readonly job: { readonly load: CaseLoad } },
+): Promise<LoadResult>;
+export async function runCase(
+  options: CaseOptions & { readonly job: { readonly storm: StormJob } },
+): Promise<StormResult>;
+export async function runCase(options: CaseOptions): Promise<LoadResult | StormResult> {
   const { broker, cores, signal } = options;
   signal.throwIfAborted();
   const directory = mkdtempSync(join(options.directory, 'clearwing-bench-'));
@@ -58,14 +71,18 @@ function brokerCommand(broker: BrokerDefinition, port: number, directory: string
   return broker.command.map(fill);
 }
 
-async function generate(options: CaseOptions, port: number, brokerProcessId: number | undefined): Promise<LoadResult> {
-  const { load, cores, generatorPath, signal } = options;
+async function generate(
+  options: CaseOptions,
+  port: number,
+  brokerProcessId: number | undefined,
+): Promise<LoadResult | StormResult> {
+  const { job, protocol, cores, generatorPath, signal } = options;
   const generator = new StartedProcess(pinned([process.execPath, generatorPath], cores?.generator), true);
-  const timeoutMs = (load.warmUpSeconds + load.seconds) * 1000 + overheadMs;
+  const timeoutMs = 'load' in job ? (job.load.warmUpSeconds + job.load.seconds) * 1000 + overheadMs : stormMs;
   let timer: NodeJS.Timeout | undefined;
   let onAbort = () => {};
   try {
-    return await new Promise<LoadResult>((resolve, reject) => {
+    return await new Promise<LoadResult | StormResult>((resolve, reject) => {
       generator.child.once('message', (answer: GeneratorAnswer) => {
         if ('result' in answer) resolve(answer.result);
         // A broker that dies closes its connections first; what it ended with says more.
@@ -78,8 +95,11 @@ async function generate(options: CaseOptions, port: number, brokerProcessId: num
       onAbort = () => reject(signal.reason);
       signal.addEventListener('abort', onAbort);
       if (signal.aborted) onAbort();
-      const target = plainTarget('127.0.0.1', port, load.protocol);
-      const message: LoadOptions = { ...load, target, brokerProcessId, cores };
+      const target = plainTarget('127.0.0.1', port, protocol);
+      const message: GeneratorJob =
+        'load' in job
+          ? { load: { ...job.load, target, brokerProcessId, cores } }
+          : { storm: job.storm, target, brokerProcessId };
       generator.child.send(message, (error) => {
         if (error !== null) reject(error);
       });

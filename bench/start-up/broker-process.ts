@@ -36,7 +36,7 @@ export class BrokerProcess {
     process.once('exit', () => child.kill('SIGKILL'));
   }
 
-  /** Starts it; resolves once it listens, with the milliseconds from the start of the process. */
+  /** Starts it; resolves once it listens and has said so, with the milliseconds from the start of the process. */
   static async start(
     repositoryDirectory: string,
     dataDirectory: string,
@@ -62,14 +62,20 @@ export class BrokerProcess {
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const broker = new BrokerProcess(port, child);
-    while (!(await accepts(port))) {
-      if (child.exitCode !== null || performance.now() - start > startTimeoutMs) {
-        child.kill('SIGKILL');
-        throw new Error(`the broker does not start\n${broker.#output}`);
+    const poll = async (isReady: () => boolean | Promise<boolean>): Promise<void> => {
+      while (!(await isReady())) {
+        if (child.exitCode !== null || performance.now() - start > startTimeoutMs) {
+          child.kill('SIGKILL');
+          throw new Error(`the broker does not start\n${broker.#output}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, pollMs));
       }
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
-    }
-    return { broker, listeningMs: performance.now() - start };
+    };
+    await poll(() => accepts(port));
+    const listeningMs = performance.now() - start;
+    // What it has to say of its start comes through a pipe, which may take longer than a connection.
+    await poll(() => / running$/m.test(broker.#output));
+    return { broker, listeningMs };
   }
 
   /** What it has said. */

@@ -97,6 +97,31 @@ describe('a benchmark', () => {
     expect(readdirSync(directory).filter((name) => name.startsWith('clearwing-bench-'))).toEqual([]);
   });
 
+  it('measures larger payloads, paced messages, and very many connections, subscriptions and retained messages', async () => {
+    const jsonPath = join(directory, 'cases.json');
+    const names = 'payload,paced,connections,idle,subscriptions,retained';
+    const args = ['--cases', names, '--brokers', 'clearwing', '--count', '300', '--rate', '500', '--json', jsonPath];
+    const { status, stdout } = await run(process.execPath, [entry, ...args, ...short, '--seconds', '0.2']);
+    expect(status, stdout).toBe(0);
+    expect(stdout).toContain('Messages at fixed times, 500 a second:');
+    expect(stdout).toContain('300 subscriptions, and a flow 1→1 at QoS 0 beside them:');
+    const { outcomes, storms } = JSON.parse(readFileSync(jsonPath, 'utf8'));
+    const flows = outcomes.map(
+      ({ flow, qos, payloadBytes }: Record<string, unknown>) => `${flow} ${qos} ${payloadBytes}`,
+    );
+    expect(flows).toEqual(['1→1 0 1024', '1→1 0 16384', '1→50 0 1024', '1→50 0 16384', '20→20 0 64', '20→20 1 64']);
+    for (const { runs } of outcomes) {
+      expect(runs[0].total).toMatchObject({ received: runs[0].total.expected, lost: 0, late: 0, duplicates: 0 });
+    }
+    expect(outcomes.at(-1).runs[0].latency).toMatchObject({ rate: 500, delivery: { count: 100 }, unsent: 0 });
+    const kinds = storms.map(({ kind, count }: Record<string, unknown>) => `${kind} ${count}`);
+    expect(kinds).toEqual(['connections 300', 'idle 300', 'subscriptions 300', 'retained 300']);
+    for (const { faults, summary } of storms) {
+      expect(faults).toEqual([]);
+      for (const name of Object.keys(summary)) expect(summary[name].median, name).toEqual(expect.any(Number));
+    }
+  });
+
   it('reports a broker that dies under load with its last words, goes on, and fails', async () => {
     const scriptPath = join(directory, 'dies.mjs');
     await writeFile(

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { readOptions, UsageError } from '../../bench/options.ts';
 import { spread } from '../../bench/outcomes.ts';
-import { connectionsMax, filtersOf, parseFlow, topicOf } from '../../src/bench/flow.ts';
+import {
+  connectionsMax,
+  distribute,
+  filtersOf,
+  parseFlow,
+  parseShares,
+  receiversOf,
+  streamsOf,
+  topicOf,
+} from '../../src/bench/flow.ts';
+import { matchesFilter } from '../../src/protocol/topics.ts';
 import { repositoryDirectory } from '../support/paths.ts';
 
 const read = (...args: string[]) => readOptions(args, repositoryDirectory);
@@ -31,6 +41,26 @@ describe('topics', () => {
     expect(filtersOf(parseFlow('1-100'), 99, 1)).toEqual([topicOf(0, 1)]);
     expect(filtersOf(parseFlow('50-1'), 0, 1)).toEqual(['bench/+']);
     expect(new Set([0, 999, 64_000 - 1].map((stream) => topicOf(stream, 64).length)).size).toBe(1);
+  });
+});
+
+describe('a mix', () => {
+  it('gives every kind its share, and each subscriber a filter for what it should hear', () => {
+    const flow = parseFlow('3-20', parseShares('exact=5,plus=3,hash=2'));
+    expect(flow.name).toBe('3→20 10 exact 6 plus 4 hash');
+    expect(distribute({ exact: 1, plus: 1, hash: 0 }, 4)).toEqual(['exact', 'plus', 'exact', 'plus']);
+    for (let subscriber = 0; subscriber < flow.subscribers; subscriber++) {
+      const filters = filtersOf(flow, subscriber, 2);
+      const heard = [0, 1, 2, 3, 4, 5].filter((stream) =>
+        filters.some((filter) => matchesFilter(topicOf(stream, 2), filter)),
+      );
+      const { first, count } = streamsOf(flow, subscriber, 2);
+      expect(heard).toEqual(Array.from({ length: count }, (_, index) => first + index));
+      const sources = new Set(heard.map((stream) => Math.floor(stream / 2)));
+      expect(receiversOf(flow).flatMap((list, source) => (list.includes(subscriber) ? [source] : []))).toEqual([
+        ...sources,
+      ]);
+    }
   });
 });
 
@@ -78,7 +108,39 @@ describe('readOptions', () => {
     });
   });
 
+  it('has the cases that are named, each with what was said of it and otherwise its own', () => {
+    const options = read('--cases', 'flows,payload,paced,connections,retained', '--flows', '2-2', '--count', '7');
+    expect(options).toMatchObject({
+      groups: [
+        { name: 'flows', flows: [{ name: '2→2' }], payloads: [64], rate: undefined },
+        { name: 'payload', flows: [{ name: '1→1' }, { name: '1→50' }], payloads: [1024, 16_384], qos: [0] },
+        { name: 'paced', flows: [{ name: '20→20' }], rate: 20_000, qos: [0, 1] },
+      ],
+      storms: [
+        { name: 'connections', count: 7 },
+        { name: 'retained', count: 7 },
+      ],
+    });
+    const all = read('--cases', 'all', '--brokers', 'clearwing');
+    expect(all).toMatchObject({ groups: { length: 4 }, storms: { length: 4 } });
+    expect(read('--cases', 'idle')).toMatchObject({ groups: [], storms: [{ count: 10_000 }] });
+    expect(read('--cases', 'paced', '--flows', '3-3', '--rate', '9')).toMatchObject({
+      groups: [{ flows: [{ name: '3→3' }], rate: 9 }],
+    });
+  });
+
+  it('bounds what is under way by bytes, too', () => {
+    const options = read('--cases', 'payload');
+    if (options === 'help') throw new Error('help');
+    expect([64, 16_384, 1_048_576].map((bytes) => options.deliveryWindow(0, bytes))).toEqual([16_384, 1024, 16]);
+    expect(options.deliveryWindow(1, 64)).toBe(2000);
+  });
+
   it.each([
+    [['--cases', 'flows,most'], "--cases names 'most'; there are flows, durable, payload, paced"],
+    [['--cases', 'idle', '--count', '0'], "--count is '0'"],
+    [['--cases', 'paced', '--rate', '0'], "--rate is '0'"],
+    [['--write-results', '--rounds', '4'], '--write-results with 4 rounds; expected 5 or more'],
     [['--seconds', 'x'], "--seconds is 'x'; expected 0.1 to 3600"],
     [['--seconds', '-1'], '--seconds'],
     [['--rounds', '1.5'], "--rounds is '1.5'; expected a whole number"],

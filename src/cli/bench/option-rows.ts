@@ -179,7 +179,7 @@ const loadRows: readonly BenchOptionRow[] = [
     commands: flows,
     section: 'Load',
     help: 'Deliveries under way at once over all connections, 1 to 10000000.',
-    default: () => '16384 at QoS 0, 2000 at QoS 1 and 2',
+    default: () => '16384 at QoS 0, 2000 at QoS 1 and 2, and no more than 16 MiB of payloads',
     apply: (settings, text) => {
       settings.deliveryWindow = integer(text, 1, 10_000_000);
     },

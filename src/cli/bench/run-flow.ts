@@ -1,4 +1,5 @@
 /** `clearwing bench flow` and `latency`: every flow with every QoS and size, one after the other. */
+import { defaultDeliveryWindow } from '../../bench/budget.ts';
 import type { Flow } from '../../bench/flow.ts';
 import type { LatencySummary } from '../../bench/latency.ts';
 import { type LoadOptions, type LoadResult, runLoad } from '../../bench/load.ts';
@@ -12,11 +13,6 @@ import type { BenchSettings } from './settings.ts';
 const saturatedShare = 0.85;
 /** Of a latency, what the generator itself may add before it is told. */
 const generatorLagMs = 1;
-
-/** At QoS 0 enough for full blocks on one connection; at QoS 1 and 2 what fills 20 messages in flight to each of 100 subscribers. */
-export function defaultDeliveryWindow(qos: QoS): number {
-  return qos === 0 ? 16_384 : 2_000;
-}
 
 export async function runFlow({ command, settings, control, report }: BenchRun): Promise<void> {
   for (const flow of settings.flows) {
@@ -51,7 +47,7 @@ export function loadOf(settings: BenchSettings, flow: Flow, qos: QoS, size: numb
     warmUpSeconds: settings.warmUpSeconds,
     seconds: settings.seconds,
     publishWindow: settings.publishWindow,
-    deliveryWindow: settings.deliveryWindow ?? defaultDeliveryWindow(qos),
+    deliveryWindow: settings.deliveryWindow ?? defaultDeliveryWindow(qos, size),
     isRetained: settings.isRetained,
     receiveMaximum: settings.receiveMaximum,
     rate: isPaced ? settings.rate : undefined,
