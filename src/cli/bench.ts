@@ -1,5 +1,6 @@
 /** `clearwing bench`: puts a load on any MQTT broker, and counts. */
 import { LoadError } from '../bench/load-error.ts';
+import { residentBytes } from '../bench/process-memory.ts';
 import { describeTarget } from '../bench/target.ts';
 import { BenchArgumentError, type BenchArguments, parseBenchArguments } from './bench/arguments.ts';
 import { benchHelp } from './bench/help.ts';
@@ -32,6 +33,11 @@ export async function main(args: readonly string[], invokedAs: string): Promise<
 }
 
 async function run({ command, settings }: Extract<BenchArguments, { action: 'run' }>): Promise<number> {
+  const { brokerProcessId } = settings;
+  if (brokerProcessId !== undefined && residentBytes(brokerProcessId) === undefined) {
+    process.stderr.write(`Error: --broker-pid is ${brokerProcessId}, of which /proc knows nothing\n`);
+    return failure;
+  }
   const interruption = new Interruption();
   const progress = new ProgressLine(process.stderr, !settings.isQuiet);
   const report = new BenchReport(command, describeTarget(targetOf(settings)));

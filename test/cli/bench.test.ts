@@ -255,6 +255,11 @@ describe('clearwing bench', () => {
   });
 
   it('says who is not there, and who refuses', async () => {
+    const noProcess = await bench('flow', '--broker-pid', '4194304');
+    expect([noProcess.status, noProcess.stderr]).toEqual([
+      1,
+      'Error: --broker-pid is 4194304, of which /proc knows nothing\n',
+    ]);
     const port = await freePort();
     const nobody = await bench('flow', '-h', '127.0.0.1', '-p', `${port}`);
     expect([nobody.status, nobody.stdout]).toEqual([1, '']);
