@@ -129,11 +129,12 @@ describeWithPeer(['mosquitto', 'mosquitto_pub'], 'ways to a server', () => {
 
   it.each([
     // Debian's broker does not bring larger messages to a WebSocket, whoever is at its other end.
-    ['-p {ws} --ws', [1, 70_000]],
-    ['-p {wss} --ws --cafile ~/ca.crt', [1, 70_000]],
-    ['-p {tls} --cafile ~/ca.crt', [1, 70_000, 1_000_000]],
-  ])('carry messages of every size both ways: %s', async (line, sizes) => {
-    for (const version of ['31', '311', '5']) {
+    // 3.1 has a subprotocol of its own; else the version makes no difference to the way.
+    ['-p {ws} --ws', [1, 70_000], ['31', '311']],
+    ['-p {wss} --ws --cafile ~/ca.crt', [1, 70_000], ['5']],
+    ['-p {tls} --cafile ~/ca.crt', [1, 70_000, 1_000_000], ['5']],
+  ])('carry messages of every size both ways: %s', async (line, sizes, versions) => {
+    for (const version of versions) {
       const seen = broker.log().length;
       const args = [...fill(line), '-V', version, '-q', '2'];
       const sub = startClient('ours', 'sub', ['-t', 'big', '-C', String(sizes.length), '-N', ...args]);
