@@ -10,6 +10,7 @@ import { columnText, jsonText } from '../../src/dissect/field-text.ts';
 import { allFields, TreeSink, ValueSink } from '../../src/dissect/index.ts';
 import { interfaceOf } from '../capture/made-frames.ts';
 import { ownCaptures } from '../support/captures.ts';
+import { propertyRuns } from '../support/property-runs.ts';
 import { framesOf } from './dissected.ts';
 
 /** Of every link type that files may have, and one that is not known. */
@@ -68,6 +69,7 @@ describe('a dissector', () => {
           examine(dissector, new Frame(index + 1, index, 0, length + more, bytes, interfaceOf(linkType), undefined));
         });
       }),
+      { numRuns: propertyRuns(40) },
     );
   });
 
@@ -99,7 +101,7 @@ describe('a dissector', () => {
           });
         },
       ),
-      { numRuns: 30 },
+      { numRuns: propertyRuns(12) },
     );
   });
 });

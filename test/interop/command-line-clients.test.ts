@@ -44,6 +44,25 @@ function together(brokerProgram: BrokerProgram, family: BrokerProgram, versions:
       });
     }
 
+    test(`${version}: a session keeps what comes meanwhile`, async () => {
+      const topic = uniqueName('cli/');
+      const session = [...v, '-i', uniqueName('keeper'), '-c', '-t', topic, '-q', '1'];
+      const first = clients.sub(broker.port, [...session, '-E']);
+      expect(await first.finished).toMatchObject({ status: 0 });
+      for (const [qos, payload] of [
+        ['0', 'lost'],
+        ['1', 'one'],
+        ['2', 'two'],
+      ] as const) {
+        await clients.pub(broker.port, [...v, '-t', topic, '-q', qos, '-m', payload]);
+      }
+      const second = await clients.sub(broker.port, [...session, '-C', '2']).finished;
+      expect(second.stdout).toBe('one\ntwo\n');
+    });
+
+    // To the rest, which the client does by itself, 3.1 and 3.1.1 are the same.
+    if (version === '31') continue;
+
     test(`${version}: lines from standard input, a file and repeats arrive in order`, async () => {
       const topic = uniqueName('cli/');
       const subscriber = await subscribed([...v, '-t', topic, '-q', '1', '-C', '106']);
@@ -93,22 +112,6 @@ function together(brokerProgram: BrokerProgram, family: BrokerProgram, versions:
       expect(printed((await heir.finished).stdout)).toEqual(['1 0 gone']);
       const late = await clients.sub(broker.port, [...v, '-t', topic, '-C', '1', '-F', '%r %p']).finished;
       expect(late.stdout).toBe('1 gone\n');
-    });
-
-    test(`${version}: a session keeps what comes meanwhile`, async () => {
-      const topic = uniqueName('cli/');
-      const session = [...v, '-i', uniqueName('keeper'), '-c', '-t', topic, '-q', '1'];
-      const first = clients.sub(broker.port, [...session, '-E']);
-      expect(await first.finished).toMatchObject({ status: 0 });
-      for (const [qos, payload] of [
-        ['0', 'lost'],
-        ['1', 'one'],
-        ['2', 'two'],
-      ] as const) {
-        await clients.pub(broker.port, [...v, '-t', topic, '-q', qos, '-m', payload]);
-      }
-      const second = await clients.sub(broker.port, [...session, '-C', '2']).finished;
-      expect(second.stdout).toBe('one\ntwo\n');
     });
 
     test(`${version}: -T filters out, -U unsubscribes`, async () => {
