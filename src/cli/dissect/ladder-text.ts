@@ -117,15 +117,15 @@ class LadderText {
     const line = new Line(this.#width);
     line.put(this.#broker, '│');
     for (const place of this.#layout.places) {
-      if (place !== without && index >= place.firstArrow && !this.#isGone(place, isBelow ? index + 1 : index))
+      if (place !== without && index >= place.firstArrow && !this.#isGone(place, index, isBelow))
         line.put(this.#x(place), '│');
     }
     return line;
   }
 
   /** Whether the client has said its last word before this arrow; who did not take leave goes on until somebody else has the lane. */
-  #isGone({ side, lane, lastArrow, isShared }: LadderPlace, index: number): boolean {
-    if (isShared || index <= lastArrow) return false;
+  #isGone({ side, lane, lastArrow, isShared }: LadderPlace, index: number, isBelow: boolean): boolean {
+    if (isShared || index < lastArrow || (index === lastArrow && !isBelow)) return false;
     const { type, isEnd } = this.#diagram.arrows[lastArrow]!;
     if (isEnd || type === 'DISCONNECT') return true;
     return this.#layout.places.some(
@@ -205,7 +205,7 @@ function wrap(text: string, width: number): string[] {
   while (textWidth(rest) > width && lines.length < detailLinesMax - 1) {
     const whole = fitText(rest, width + 1).slice(0, -1);
     const space = Math.max(whole.lastIndexOf(' '), whole.lastIndexOf('/'));
-    const end = space > whole.length / 2 ? space + 1 : whole.length;
+    const end = space > whole.length / 3 ? space + 1 : whole.length;
     lines.push(rest.slice(0, end).trimEnd());
     rest = rest.slice(end);
   }

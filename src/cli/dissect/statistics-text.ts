@@ -85,7 +85,7 @@ const clientNames = [
   'p99',
   'DUP',
   'unacked',
-  'TCP again',
+  'TCP resent',
 ];
 
 function clientRow(client: ClientStatistics): string[] {
