@@ -2,6 +2,7 @@
 import { connect } from '../../client/node.ts';
 import { MqttError } from '../../protocol/errors.ts';
 import type { CaptureInput } from './sources.ts';
+import { TapPieces } from './tap-pieces.ts';
 
 export const tapTopic = '$clearwing/tap';
 /** Messages that wait to be shown; while there are more, the connection is not read, and the broker leaves frames out. */
@@ -24,17 +25,37 @@ export async function openBrokerTap(url: string): Promise<CaptureInput> {
         : `${url}: ${(error as Error).message}`,
     );
   });
+  const pieces = new TapPieces();
+  let isStopped = false;
   return {
     name: url,
     length: undefined,
     isLive: true,
-    chunks: payloads(subscription),
-    stop: () => void client.end().catch(() => {}),
+    chunks: payloads(subscription, pieces, async () => {
+      const error = await client.closed;
+      if (!isStopped && error !== undefined) throw new BrokerTapError(`${url}: ${error.message}`);
+    }),
+    stop: () => {
+      isStopped = true;
+      client.end().catch(() => {});
+    },
+    closingRemark: () =>
+      pieces.lost === 0
+        ? undefined
+        : `${pieces.lost} ${pieces.lost === 1 ? 'chunk is' : 'chunks are'} missing: the broker had more to show than it may keep for a listener that is slow`,
   };
 }
 
+/** @param ended - looks why there are no more; what it throws is thrown behind the last */
 async function* payloads(
   messages: AsyncIterable<{ readonly payload: Uint8Array }>,
+  pieces: TapPieces,
+  ended: () => Promise<void>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const { payload } of messages) yield payload;
+  try {
+    for await (const { payload } of messages) yield pieces.next(payload);
+  } catch {
+    // The reason is the client's.
+  }
+  await ended();
 }

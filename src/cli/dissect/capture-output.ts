@@ -22,7 +22,10 @@ export class CaptureOutput {
   readonly #stream: Writable;
   /** Known with the first frame. */
   #writer: PcapWriter | PcapngWriter | undefined;
+  /** What of the decoder's lists has been written. */
+  #interfaceCount = 0;
   #secretCount = 0;
+  #nameCount = 0;
   #error: Error | undefined;
 
   /**
@@ -68,7 +71,7 @@ export class CaptureOutput {
       }
       writer.writeFrame(frame);
     } else {
-      this.#writeSecrets(writer);
+      this.#writeNews(writer);
       writer.writeFrame(frame);
     }
     if (writer.pendingBytes >= gatheredMax) this.#stream.write(writer.take());
@@ -93,29 +96,44 @@ export class CaptureOutput {
   /** A file with no frames is a capture, too. @throws {OutputFileError} if not everything could be written */
   async close(): Promise<void> {
     this.#writer ??= this.#begin(undefined);
-    if (this.#writer instanceof PcapngWriter) this.#writer.writeStatistics();
+    if (this.#writer instanceof PcapngWriter) {
+      this.#writeNews(this.#writer);
+      this.#writer.writeStatistics();
+    }
     this.flush();
     if (this.#stream !== process.stdout) {
+      // What ends it early closes it, too, after its error has been told.
       await new Promise<void>((resolve) => {
-        this.#stream.once('error', () => resolve());
-        this.#stream.end(resolve);
+        if (this.#stream.closed) resolve();
+        else this.#stream.once('close', resolve);
+        this.#stream.end();
       });
     }
     this.#throwError();
   }
 
   #begin(frame: Frame | undefined): PcapWriter | PcapngWriter {
-    if (this.#format === 'pcapng') return new PcapngWriter({ application: `clearwing ${version}` });
+    if (this.#format === 'pcapng') {
+      return new PcapngWriter({ ...this.#decoder.sections[0], application: `clearwing ${version}` });
+    }
     const first = frame?.interface ?? this.#decoder.interfaces[0];
     const isFine = this.#format === 'nsecpcap' || first?.timeDigits === nanosecondDigits;
     return new PcapWriter({ linkType: first?.linkType ?? 1, resolution: isFine ? 'nanoseconds' : 'microseconds' });
   }
 
-  #writeSecrets(writer: PcapngWriter): void {
-    const { secrets } = this.#decoder;
+  /** What the input has said beside its frames since the last time: interfaces, also those without frames, secrets, names. */
+  #writeNews(writer: PcapngWriter): void {
+    const { interfaces, secrets, names } = this.#decoder;
+    for (; this.#interfaceCount < interfaces.length; this.#interfaceCount++) {
+      writer.interfaceOf(interfaces[this.#interfaceCount]!);
+    }
     for (; this.#secretCount < secrets.length; this.#secretCount++) {
-      const { type, bytes } = secrets[this.#secretCount] as (typeof secrets)[number];
+      const { type, bytes } = secrets[this.#secretCount]!;
       writer.writeSecrets(type, bytes);
+    }
+    if (this.#nameCount < names.length) {
+      writer.writeNames(names.slice(this.#nameCount));
+      this.#nameCount = names.length;
     }
   }
 

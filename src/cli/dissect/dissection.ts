@@ -1,6 +1,6 @@
 /** From a request to what does the work: a dissector, a filter, and what is done with the frames that match. */
 import type { CaptureDecoder } from '../../capture/capture-decoder.ts';
-import { DecodeAsError, parseDecodeAs } from '../../dissect/decode-as.ts';
+import { DecodeAsError, type DecodeAsRule, parseDecodeAs } from '../../dissect/decode-as.ts';
 import { Dissector } from '../../dissect/dissector.ts';
 import { compileFilter } from '../../dissect/filter/display-filter.ts';
 import type { DisplayFilter } from '../../dissect/filter/field-values.ts';
@@ -26,12 +26,15 @@ export interface Dissection {
   readonly consumer: FramePrinter;
 }
 
+const everythingIsMqtt: DecodeAsRule = { firstPort: 0, lastPort: 65_535, application: 'mqtt' };
+
 /** @throws {DissectArgumentError | FilterError} */
 export function openDissection(request: DissectRequest, decoder: CaptureDecoder): Dissection {
   const isLive = request.file === undefined || request.file === '-';
   return {
     dissector: new Dissector({
-      decodeAs: request.decodeAs.map(readDecodeAs),
+      // A tap has MQTT alone, whatever its port, and from the middle of connections as well.
+      decodeAs: [...(request.brokerUrl === undefined ? [] : [everythingIsMqtt]), ...request.decodeAs.map(readDecodeAs)],
       recognise: request.recognizes,
       tls: openTlsDecryption(request.preferences.get('tls.keylog_file'), decoder, isLive),
       ...readPreferences(request.preferences),

@@ -7,6 +7,7 @@ import { CaptureProgramError } from '../../capture/node/capture-program.ts';
 import { readCapture } from '../../capture/read-capture.ts';
 import { StandardOutput } from '../client/standard-output.ts';
 import type { DissectRequest } from './arguments.ts';
+import { BrokerTapError } from './broker-tap.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { openDissection } from './dissection.ts';
 import { Progress } from './progress.ts';
@@ -74,6 +75,8 @@ export async function runDissection(request: DissectRequest): Promise<number> {
   rendering.end(lines);
   print();
   await file?.close();
+  const remark = input.closingRemark?.();
+  if (remark !== undefined) process.stderr.write(`clearwing: ${remark}.\n`);
   await output.finish();
   if (output.error !== undefined && output.error.code !== 'EPIPE') throw output.error;
   return status;
@@ -84,7 +87,7 @@ export async function runDissection(request: DissectRequest): Promise<number> {
  * @throws what is no fault of the input
  */
 function complain({ name, isLive }: CaptureInput, error: unknown): number {
-  if (error instanceof CaptureProgramError) {
+  if (error instanceof CaptureProgramError || error instanceof BrokerTapError) {
     process.stderr.write(`clearwing: ${error.message}\n`);
     return failure;
   }

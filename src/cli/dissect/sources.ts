@@ -16,6 +16,8 @@ export interface CaptureInput {
   readonly isLive: boolean;
   /** Ends what is live; the frames so far are still handed out. */
   stop(): void;
+  /** What is to be said at the end, of what is missing; undefined: nothing. */
+  closingRemark?(): string | undefined;
 }
 
 /** The file cannot be opened. */
