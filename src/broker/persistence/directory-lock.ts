@@ -3,7 +3,7 @@
  * ends, so nothing is left behind that would keep the next one from starting, as a file with a process number would.
  */
 import { createHash } from 'node:crypto';
-import { renameSync, rmSync, statSync } from 'node:fs';
+import { realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +30,8 @@ export class DirectoryLock {
    * @throws {StorageError} if another process, or another store of this one, has it
    */
   static async take(directory: string): Promise<DirectoryLock> {
-    const inside = join(directory, lockName);
+    // One path for all who come here by different ones, as which lock is taken goes by its length.
+    const inside = join(realpathSync(directory), lockName);
     const isShort = Buffer.byteLength(inside) <= socketPathBytesMax;
     let server = process.platform === 'win32' || !isShort ? 'impossible' : await lockAt(inside);
     if (server === 'impossible') server = await lockAt(outsidePath(directory));

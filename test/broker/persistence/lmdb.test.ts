@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -304,6 +305,20 @@ describe('a store that cannot be opened', () => {
     expect(await refusal(directory)).toContain('is in use by another broker');
     await store.close();
     expect(await refusal(directory)).toBeUndefined();
+  });
+
+  it('is refused to a second broker that comes by another path, however long either is', async () => {
+    for (const name of ['d', 'd'.repeat(120)]) {
+      const directory = join(temporaryDirectory(), name);
+      mkdirSync(directory);
+      const paths = [directory, join(temporaryDirectory(), 'link'), join(temporaryDirectory(), 'l'.repeat(120))];
+      for (const link of paths.slice(1)) symlinkSync(directory, link);
+      for (const first of paths) {
+        const store = await openStore(first);
+        for (const second of paths) expect(await refusal(second)).toContain(`${second} is in use by another broker`);
+        await store.close();
+      }
+    }
   });
 
   it('says so if the directory cannot be made', async () => {
