@@ -157,6 +157,31 @@ describe('runLoad', () => {
     }
   });
 
+  it('goes on when a connection that was full takes bytes again', async () => {
+    let heldBack: (() => void)[] = [];
+    const port = await startServer((messages) => messages);
+    const publisherSocket = () => [...sockets].find((socket) => socket !== subscriberSocket);
+    // Reads nothing for a while, again and again, so that the publisher's socket is full for a while.
+    const timer = setInterval(() => {
+      const socket = publisherSocket();
+      if (heldBack.length > 0) {
+        for (const resume of heldBack) resume();
+        heldBack = [];
+      } else if (socket !== undefined) {
+        socket.pause();
+        heldBack.push(() => socket.resume());
+      }
+    }, 20);
+    try {
+      const { total } = await runLoad({ ...optionsFor(port), deliveryWindow: 1_000_000, seconds: 0.5 });
+      expect(total.published).toBeGreaterThan(10_000);
+      expect(total).toMatchObject({ received: total.published, lost: 0, late: 0, duplicates: 0, outOfOrder: 0 });
+    } finally {
+      clearInterval(timer);
+      for (const resume of heldBack) resume();
+    }
+  });
+
   it('fails on a payload that was changed on the way', async () => {
     const port = await startServer((messages) => {
       // The mark at the beginning of the payload, which begins after the topic `bench/0000`.

@@ -3,6 +3,8 @@ import type { Progress } from '../../bench/run-control.ts';
 
 const intervalMs = 200;
 const barWidth = 24;
+/** Some terminals do not say how wide they are. */
+const columnsUnknown = 80;
 
 export class ProgressLine {
   readonly #isShown: boolean;
@@ -23,7 +25,7 @@ export class ProgressLine {
     this.#shownAtMs = now;
     this.#phase = phase;
     const line = [name, phase, ...(share === undefined ? [] : [bar(share)]), text].join('  ');
-    const width = Math.max(20, (this.#stream.columns ?? 80) - 1);
+    const width = (this.#stream.columns || columnsUnknown) - 1;
     this.#stream.write(`\r\x1b[K${line.slice(0, width)}`);
   }
 

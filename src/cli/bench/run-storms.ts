@@ -3,7 +3,7 @@ import { runChurn } from '../../bench/churn.ts';
 import { runConnectionStorm } from '../../bench/connection-storm.ts';
 import { parseFlow } from '../../bench/flow.ts';
 import { type LoadResult, runLoad } from '../../bench/load.ts';
-import { runRetainedReplay } from '../../bench/retained-replay.ts';
+import { type Replay, runRetainedReplay } from '../../bench/retained-replay.ts';
 import type { RunControl } from '../../bench/run-control.ts';
 import { runSubscriptionStorm } from '../../bench/subscription-storm.ts';
 import {
@@ -81,24 +81,27 @@ export async function runRetained(run: BenchRun): Promise<void> {
     },
     controlOf(run, name),
   );
-  const all = { ...result, replays: undefined };
-  result.replays.forEach((replay, index) => {
+  const addRow = (title: string, replay: Replay | undefined): void => {
     report.add(
       [
-        [words('replay'), `${index + 1} of ${replays}`],
+        [words('replay'), title],
         ['stored', count(result.stored)],
         ['stored/s', rate(result.stored, result.storeSeconds)],
-        ['first ms', milliseconds(replay.firstMilliseconds)],
-        ['seconds', seconds(replay.seconds)],
-        ['messages/s', rate(replay.received, replay.seconds)],
-        ['MB/s', replay.seconds <= 0 ? '–' : megabytes((replay.received * payloadBytes) / replay.seconds)],
-        ['lost', count(replay.lost)],
-        ['repeated', count(replay.duplicates)],
-        ...cpuCells(replay, replay.seconds),
+        ['first ms', milliseconds(replay?.firstMilliseconds)],
+        ['seconds', seconds(replay?.seconds)],
+        ['messages/s', rate(replay?.received ?? 0, replay?.seconds ?? 0)],
+        ['MB/s', replay === undefined ? '–' : megabytes((replay.received * payloadBytes) / replay.seconds)],
+        ['lost', count(replay?.lost)],
+        ['repeated', count(replay?.duplicates)],
+        ...(replay === undefined ? [] : cpuCells(replay, replay.seconds)),
         ...memoryCells('message', result.memory),
       ],
-      { ...all, ...replay },
+      { ...result, replays: undefined, ...replay },
     );
+  };
+  if (result.replays.length === 0) addRow('none', undefined);
+  result.replays.forEach((replay, index) => {
+    addRow(`${index + 1} of ${replays}`, replay);
     if (replay.lost > 0)
       report.faults.push(`replay ${index + 1}: ${count(replay.lost)} of ${count(result.stored)} lost`);
     if (replay.duplicates > 0) report.faults.push(`replay ${index + 1}: ${count(replay.duplicates)} repeated`);
