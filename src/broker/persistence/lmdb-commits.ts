@@ -38,7 +38,7 @@ const gatherBytesMax = 8 * 1024 * 1024;
  * waits no more than twice as long as without, but within these bounds.
  */
 const holdMsMin = 3;
-const holdMsMax = 12;
+const holdMsMax = 50;
 /** Of what a commit takes, the last one makes this much. */
 const commitMsWeight = 1 / 8;
 /** A commit that failed is tried again after this long at first, then after twice as long each time, up to the other. */
