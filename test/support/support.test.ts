@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { startBroker } from './broker-process.ts';
 import { describePacket, PacketScanner, readPacket } from './packet-reader.ts';
+import { repositoryDirectory } from './paths.ts';
 import { describeWithPeer } from './peers.ts';
 import { openClient } from './raw-client.ts';
 import { connect, hex, join, publish, publish5, subscribe, toHex } from './raw-packets.ts';
 import { run } from './run.ts';
+import { slowest } from './slowest-first.ts';
 import { startWireRecorder } from './wire-recorder.ts';
 
 describe('the packet builders and the packet reader', () => {
@@ -60,5 +63,11 @@ describeWithPeer('mosquitto', 'the recorder, between a raw client and mosquitto'
     expect(await recorder.waitForEnd(1)).toEqual({ connection: 1, by: 'broker' });
     await recorder.close();
     expect(await broker.stop()).toBe(0);
+  });
+});
+
+describe('the order of test files', () => {
+  it('lists files that are there', () => {
+    for (const path of slowest) expect(existsSync(`${repositoryDirectory}/test/${path}.test.ts`), path).toBe(true);
   });
 });
