@@ -76,6 +76,8 @@ export class TreeSink implements FieldSink {
     if (left.end < left.start) left.end = Math.max(left.start, endOfChildren(left));
   }
 
+  setReach(): void {}
+
   setText(text: string): void {
     if (this.#last !== undefined) this.#last.text = text;
   }

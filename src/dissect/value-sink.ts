@@ -190,6 +190,13 @@ export class ValueSink implements GroupingSink, FieldValues {
 
   leave(): void {}
 
+  setReach(source: DataSource, end: number): void {
+    const bytes = this.#last?.bytes;
+    if (bytes === undefined || bytes.length === 0) return;
+    const start = bytes[bytes.length - 1]!.byteOffset - source.bytes.byteOffset;
+    bytes[bytes.length - 1] = source.bytes.subarray(start, Math.max(start, end));
+  }
+
   setText(text: string): void {
     const texts = this.#last?.texts;
     if (texts !== undefined && texts.length > 0) texts[texts.length - 1] = text;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { defineFields } from '../../src/dissect/field.ts';
 import type { FieldSink } from '../../src/dissect/field-sink.ts';
-import { registry, TreeSink, ValueSink } from '../../src/dissect/index.ts';
+import { compileFilter, frameMatcher, registry, TreeSink, ValueSink } from '../../src/dissect/index.ts';
 import { capturesDirectory } from '../support/captures.ts';
 import { dissectFile } from './dissected.ts';
 
@@ -14,6 +14,19 @@ const f = defineFields('outer', 'Outer', {
 });
 const source = { bytes: Uint8Array.of(65, 66, 67, 0xff, 68), name: 'Sample' };
 const fieldOf = (name: string) => registry.find(name)![0]!;
+
+describe('bytes that a protocol was given', () => {
+  it.each([
+    ['tcp contains "MQTT"', 1],
+    ['tcp[33:1] == 00 && tcp.len == 2', 1],
+    ['len(tcp) == 34', 1],
+  ])('are found by %s behind the header', async (text, count) => {
+    const filter = compileFilter(text);
+    const matches = frameMatcher(filter);
+    const frames = await dissectFile(join(capturesDirectory, 'temperature-14-frames.pcap'));
+    expect(frames.filter(matches)).toHaveLength(count);
+  });
+});
 
 function describeSample(sink: FieldSink): void {
   sink.enter(f.self, source, 0, -1);

@@ -9,7 +9,7 @@ export interface FieldValues {
   /** Entries of `protocol` and `none` fields are undefined: that there is one says that the field is present. */
   valuesOf(field: FieldDescriptor): readonly FieldValue[] | undefined;
   /**
-   * For `protocol` fields: the bytes from `start` to `end` of their node, a view. Asked only of fields in `DisplayFilter.bytesFields`.
+   * For `protocol` fields: the bytes from `start` to `end` of their node, or up to where `FieldSink.setReach` says, a view. Asked only of fields in `DisplayFilter.bytesFields`.
    */
   bytesOf(field: FieldDescriptor): readonly Uint8Array[] | undefined;
   /**

@@ -34,6 +34,7 @@ export class MalformedProbe implements FieldSink {
   enter(): void {}
   enterText(): void {}
   leave(): void {}
+  setReach(): void {}
   setText(): void {}
   addDiagnostic(): void {}
 }

@@ -87,8 +87,8 @@ const differences: ReadonlyArray<
   ['mqtt.topic matches "^.{5}$"', 'other frames', 'texts are matched by characters, not by bytes'],
 ];
 
-/** Where our dissector has other fields than Wireshark's: every MQTT packet is a layer, and the bytes of TCP are those of its header. */
-const differentFields = /mqtt[a-z.]*#|^tcp contains|^len\(tcp\)|^frame\.protocols ==/;
+/** Where our dissector has other fields than Wireshark's: every MQTT packet is a layer. */
+const differentFields = /mqtt[a-z.]*#|^frame\.protocols ==/;
 
 /** What every filter shows of a capture that our dissector has read. */
 async function askWhole(path: string): Promise<Map<string, Answer>> {
