@@ -67,10 +67,10 @@ describeWithPeer(['mosquitto', 'mosquitto_pub', 'mosquitto_sub', 'mosquitto_rr']
 
   it('leaves out retained answers with -R', async () => {
     await runClient('real', 'pub', ['-p', port, '-t', 'k/answer', '-m', 'stale', '-r']);
-    const args = ['-p', port, '-t', 'k/ask', '-e', 'k/answer', '-m', 'x', '-W', '1'];
+    const args = ['-p', port, '-t', 'k/ask', '-e', 'k/answer', '-m', 'x'];
     expect((await runClient('ours', 'rr', args)).stdout).toBe('stale\n');
     for (const version of ['311', '5']) {
-      const { stdout, stderr, status } = await runClient('ours', 'rr', [...args, '-R', '-V', version]);
+      const { stdout, stderr, status } = await runClient('ours', 'rr', [...args, '-W', '1', '-R', '-V', version]);
       expect([stdout, stderr, status]).toEqual(['', 'Timed out\n', 27]);
     }
   });

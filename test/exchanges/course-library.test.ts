@@ -211,7 +211,7 @@ describe('a course lab', () => {
     concurrently('E8: takes readings from a sensor until the subscriber goes by itself', () =>
       withRecorder(broker.port, async (recorder) => {
         const topic = name('paho/temp', 'a');
-        const subscriber = clients.sub(recorder.port, ['-t', topic, '-W', '3']);
+        const subscriber = clients.sub(recorder.port, ['-t', topic, '-W', '8']);
         await recorder.waitFor(/SUBACK/, 1);
         const sensor = clients.startPub(broker.port, ['-t', topic, '-l', '-k', '30'], { keepInputOpen: true });
         const readings: string[] = [];

@@ -94,7 +94,7 @@ function together(brokerProgram: BrokerProgram, family: BrokerProgram, versions:
       const fresh = await subscribed([...v, '-t', `${topic}/#`, '-R', '-C', '1']);
       await clients.pub(broker.port, [...v, '-t', `${topic}/a`, '-m', 'live']);
       expect(printed((await fresh.finished).stdout)).toEqual(['live']);
-      const remover = await clients.sub(broker.port, [...v, '-t', `${topic}/#`, '--remove-retained', '-W', '1'])
+      const remover = await clients.sub(broker.port, [...v, '-t', `${topic}/#`, '--remove-retained', '-W', '4'])
         .finished;
       expect(remover.status).toBe(27);
       const after = await clients.sub(broker.port, [...v, '-t', `${topic}/#`, '-W', '1']).finished;
