@@ -1,6 +1,6 @@
 /** `sub` where things go slowly or wrong: slow readers, servers that go away, refuse or say goodbye. */
 import { createServer, type Server } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { type BrokerProcess, freePort, startBroker } from '../support/broker-process.ts';
 import { describeWithPeer } from '../support/peers.ts';
 import { type RunningCommand, start } from '../support/run.ts';
@@ -11,7 +11,8 @@ describeWithPeer(['mosquitto', 'mosquitto_pub'], 'sub when things go slowly or w
   const brokers: BrokerProcess[] = [];
   const servers: Server[] = [];
   const commands: RunningCommand[] = [];
-  afterEach(async () => {
+  // Not after each: tests in which a reader sleeps run at the same time.
+  afterAll(async () => {
     for (const command of commands.splice(0)) await command.stop('SIGKILL').catch(() => {});
     for (const broker of brokers.splice(0)) await broker.stop('SIGKILL');
     for (const server of servers.splice(0)) server.close();
@@ -31,7 +32,7 @@ describeWithPeer(['mosquitto', 'mosquitto_pub'], 'sub when things go slowly or w
   }
 
   // At QoS 1 and 2 the classic broker sets the pace, and a tenth is more than every buffer on the way as well.
-  it.each([
+  it.concurrent.each([
     ['0', 200_000],
     ['1', 20_000],
     ['2', 20_000],
@@ -54,7 +55,7 @@ describeWithPeer(['mosquitto', 'mosquitto_pub'], 'sub when things go slowly or w
     300_000,
   );
 
-  it('keeps the connection alive while its reader sleeps', async () => {
+  it.concurrent('keeps the connection alive while its reader sleeps', async () => {
     const server = await broker();
     const line = [...commandOf('ours', 'sub'), '-p', String(server.port), '-t', 'b', '-k', '5', '-C', '2'];
     const slow = start('sh', ['-c', `${line.join(' ')} | { sleep 12; cat; }`], { environment });
