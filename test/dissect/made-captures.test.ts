@@ -98,6 +98,11 @@ const captures: readonly MadeCapture[] = [
   },
   { name: 'raw IP', linkType: linkTypes.raw, frames: [raw, new Uint8Array(ipv6(segment()))] },
   { name: 'raw IP by another number', linkType: linkTypes.rawBsd, frames: [raw, new Uint8Array(ipv6(segment()))] },
+  {
+    name: 'protocols that are not assigned',
+    linkType: linkTypes.raw,
+    frames: [182, 223].map((protocol) => raw.with(9, protocol)),
+  },
   { name: 'IPv4 alone', linkType: linkTypes.ipv4, frames: [raw] },
   { name: 'IPv6 alone', linkType: linkTypes.ipv6, frames: [new Uint8Array(ipv6(segment()))] },
   {

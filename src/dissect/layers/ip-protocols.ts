@@ -1,7 +1,13 @@
 /** What follows an IP header, by protocol number (https://www.iana.org/assignments/protocol-numbers). */
 import type { ValueNames } from '../field.ts';
 
+/** What the register has nothing for yet. */
+const unassigned: ValueNames = Object.fromEntries(
+  Array.from({ length: 80 }, (_, index) => [144 + index, 'Unassigned']),
+);
+
 export const ipProtocols: ValueNames = {
+  ...unassigned,
   0: 'IPv6 Hop-by-Hop Option',
   1: 'ICMP',
   2: 'IGMP',
@@ -49,4 +55,8 @@ export const ipProtocols: ValueNames = {
   138: 'MANET',
   139: 'HIP',
   140: 'Shim6 header',
+  141: 'WESP',
+  142: 'ROHC',
+  143: 'Ethernet',
+  173: 'AX/4000 Testframe',
 };
