@@ -40,6 +40,9 @@ export class FlowTable {
   /** Whether that segment began another connection between the ports of one that was known. */
   isPortReused = false;
 
+  #lookups = 0;
+  /** A connection is made the newest of its list once in so many lookups: the order of thousands need not be exact to a few. */
+  readonly #touchInterval: number;
   readonly #openMax: number;
   readonly #closedMax: number;
   readonly #open = new AgeList<TcpFlow>();
@@ -56,6 +59,7 @@ export class FlowTable {
   constructor(limits: FlowTableLimits = {}) {
     this.#openMax = limits.openFlowsMax ?? openFlowsMax;
     this.#closedMax = limits.closedFlowsMax ?? closedFlowsMax;
+    this.#touchInterval = Math.max(1, Math.floor(Math.min(this.#openMax, this.#closedMax) / 16));
   }
 
   /** Connections that are remembered. */
@@ -73,7 +77,10 @@ export class FlowTable {
       this.isPortReused = true;
       return this.#make(headers);
     }
-    (known.isClosed ? this.#closed : this.#open).touch(known);
+    if (++this.#lookups - known.touchedAt >= this.#touchInterval) {
+      known.touchedAt = this.#lookups;
+      (known.isClosed ? this.#closed : this.#open).touch(known);
+    }
     return known;
   }
 

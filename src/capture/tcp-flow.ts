@@ -18,6 +18,8 @@ export class TcpFlow implements Flow, Aged {
   nextInBucket: TcpFlow | undefined = undefined;
   older: Aged | undefined = undefined;
   newer: Aged | undefined = undefined;
+  /** Count of lookups when it was made the newest of its list. */
+  touchedAt = 0;
   /** FIN of both ends, or RST: it will not say much more. */
   isClosed = false;
 

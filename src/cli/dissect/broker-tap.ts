@@ -1,15 +1,13 @@
 /** A broker's tap as a source of frames: a client that subscribes to `$clearwing/tap`. */
 import { connect } from '../../client/node.ts';
 import { MqttError } from '../../protocol/errors.ts';
+import { BrokerTapError } from './broker-tap-error.ts';
 import type { CaptureInput } from './sources.ts';
 import { TapPieces } from './tap-pieces.ts';
 
 export const tapTopic = '$clearwing/tap';
 /** Messages that wait to be shown; while there are more, the connection is not read, and the broker leaves frames out. */
 const waitingMax = 1000;
-
-/** The broker's tap cannot be had. */
-export class BrokerTapError extends Error {}
 
 /** @param url as clients take it: `mqtt://user:password@host:1883`, `ws://host/mqtt` */
 export async function openBrokerTap(url: string): Promise<CaptureInput> {

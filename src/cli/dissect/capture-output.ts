@@ -74,12 +74,14 @@ export class CaptureOutput {
       this.#writeNews(writer);
       writer.writeFrame(frame);
     }
-    if (writer.pendingBytes >= gatheredMax) this.#stream.write(writer.take());
+    if (writer.pendingBytes >= gatheredMax) this.flush();
   }
 
   /** Gives what was gathered to the file. */
   flush(): void {
-    if (this.#writer !== undefined && this.#writer.pendingBytes > 0) this.#stream.write(this.#writer.take());
+    if (this.#writer === undefined || this.#writer.pendingBytes === 0) return;
+    // A copy, as the writer uses its memory again, and the stream may hold several pieces before it writes the first.
+    this.#stream.write(this.#writer.take().slice());
   }
 
   /** Resolves when the file takes more. @throws {OutputFileError} if it cannot be written any more */

@@ -4,7 +4,7 @@ import { pointAt } from '../../dissect/filter/point-at.ts';
 import { allFields } from '../../dissect/registry.ts';
 import { version } from '../version.ts';
 import { DissectArgumentError, parseDissectArguments } from './arguments.ts';
-import { BrokerTapError } from './broker-tap.ts';
+import { BrokerTapError } from './broker-tap-error.ts';
 import { OutputFileError } from './capture-output.ts';
 import { FilterError } from './filter-error.ts';
 import { usage } from './help.ts';

@@ -7,7 +7,7 @@ import { CaptureProgramError } from '../../capture/node/capture-program.ts';
 import { readCapture } from '../../capture/read-capture.ts';
 import { StandardOutput } from '../client/standard-output.ts';
 import type { DissectRequest } from './arguments.ts';
-import { BrokerTapError } from './broker-tap.ts';
+import { BrokerTapError } from './broker-tap-error.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { openDissection } from './dissection.ts';
 import { Progress } from './progress.ts';

@@ -2,7 +2,6 @@
 import { createReadStream, statSync } from 'node:fs';
 import { CaptureProgram } from '../../capture/node/capture-program.ts';
 import { DissectArgumentError, type DissectRequest } from './arguments.ts';
-import { openBrokerTap } from './broker-tap.ts';
 
 const chunkBytes = 256 * 1024;
 
@@ -24,7 +23,10 @@ export interface CaptureInput {
 export class CaptureInputError extends Error {}
 
 export async function openInput(request: DissectRequest): Promise<CaptureInput> {
-  if (request.brokerUrl !== undefined) return openBrokerTap(request.brokerUrl);
+  if (request.brokerUrl !== undefined) {
+    const { openBrokerTap } = await import('./broker-tap.ts');
+    return openBrokerTap(request.brokerUrl);
+  }
   if (request.interfaceName !== undefined) return openInterface(request, request.interfaceName);
   const { file } = request;
   if (file === undefined)

@@ -135,6 +135,24 @@ describe('clearwing dissect', () => {
     }
   });
 
+  it(
+    'writes a file whole, however small the pieces in which frames come',
+    async () => {
+      const path = capture('lab-byte-by-byte.pcap');
+      const written = join(directory, 'pieces.pcapng');
+      const program = start(...command(['-r', '-', '-w', written, '-l']), { environment, keepInputOpen: true });
+      const bytes = readFileSync(path);
+      for (let at = 0; at < bytes.length; at += 400) {
+        program.write(bytes.subarray(at, at + 400));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      program.endInput();
+      expect(await program.finished).toMatchObject({ status: 0, stderr: '' });
+      expect((await contents(written)).frames).toEqual((await contents(path)).frames);
+    },
+    testPatienceMs,
+  );
+
   it('writes to its standard output', async () => {
     const { stdoutBytes, stderr } = await dissect(['-r', temperature, '-w', '-', '-F', 'nsecpcap']);
     expect(stderr).toBe('');
