@@ -131,7 +131,7 @@ export class FrameDissection implements DissectedFrame {
     describeTcp(sink, this);
     const troubled = troubledProtocol(this);
     if (troubled !== undefined) describeTrouble(sink, this.frame, troubled);
-    if (this.layers.length > 0) describeLayers(sink, this.layers);
+    if (this.layers.length > 0) describeLayers(sink, this.layers, headers.source);
     else describeRest(sink, this);
   }
 }
@@ -171,14 +171,15 @@ export function isWrapper(layer: UpperLayer): boolean {
 }
 
 /** Layers in their order, each after the lines about what its bytes were put together from. */
-function describeLayers(sink: FieldSink, layers: readonly UpperLayer[]): void {
+function describeLayers(sink: FieldSink, layers: readonly UpperLayer[], datagram: UpperLayer['source']): void {
   let reassembly = tcpReassembly;
+  // What a datagram was put together from stands at its IP layer.
   let described: UpperLayer['source'] | undefined;
   for (let index = 0; index < layers.length; index++) {
     const layer = layers[index]!;
     const source = layer.source;
     const isNamed = reassembly === tlsReassembly && !isWrapper(layer);
-    if (source.segments !== undefined && source !== described && !isNamed) {
+    if (source.segments !== undefined && source !== described && source !== datagram && !isNamed) {
       const fields = isWrapper(layer) ? reassemblyBelow(layer, reassembly) : reassembly;
       if (sink.wants(fields.whole.protocol)) describeReassembly(sink, fields, source, 0, source.bytes.length);
       described = source;

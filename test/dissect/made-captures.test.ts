@@ -40,6 +40,7 @@ const synOptions = [2, 4, 5, 0xb4, 1, 3, 3, 2];
 const letters = (count: number) => text('a'.repeat(count));
 const data = { flags: flags.psh | flags.ack };
 const raw = new Uint8Array(ipv4(segment()));
+const pingRequest = segment({ destinationPort: 1883, payload: Uint8Array.of(0xc0, 0) });
 const fast = [
   ['client', { flags: flags.syn, options: synOptions, sequence: 99 }],
   ['server', { flags: flags.syn | flags.ack, options: synOptions, sequence: 499, acknowledgement: 100 }],
@@ -185,6 +186,14 @@ const captures: readonly MadeCapture[] = [
       ethernet(ipv4(udp(text('hello')), { protocol: 17 })),
       ethernet(ipv4(udp(letters(0)), { protocol: 17 })),
       ethernet(ipv6(udp(letters(1)), 17), 0x86dd),
+    ],
+  },
+  {
+    name: 'fragments of TCP with a packet of MQTT',
+    linkType: linkTypes.raw,
+    frames: [
+      new Uint8Array(ipv4(pingRequest.slice(0, 16), { identification: 79, hasMore: true })),
+      new Uint8Array(ipv4(pingRequest.slice(16), { identification: 79, fragmentOffset: 16 })),
     ],
   },
   {

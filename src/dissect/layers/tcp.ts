@@ -343,7 +343,7 @@ function describePayload(sink: FieldSink, dissection: FrameDissection): void {
     const isPacket = hasWebSocket ? layer.protocol === webSocketFields.self : !isWrapper(layer);
     if (isPacket) sink.addGenerated(f.pduSize, source, start, end, layer.end - layer.start);
     const isOnTcp = !hasWrapper || isWrapper(layer);
-    const last = layer.source.segments?.at(-1);
+    const last = layer.source === source ? undefined : layer.source.segments?.at(-1);
     if (last === undefined || last.frame !== number || !isOnTcp) continue;
     isSegmentData = true;
     addSegmentData(sink, source, start, Math.min(end, start + last.end - last.start), 'TCP segment data');
