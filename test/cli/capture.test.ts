@@ -53,16 +53,19 @@ describe('clearwing capture --broker', () => {
     'shows connections that began before it, stops after -c frames, and writes a file of one section',
     async () => {
       const broker = await startBroker({ withoutConfig: true });
-      const subscriber = ours.sub(broker.port, ['-t', 'later/#', '-v']);
+      const subscriber = ours.sub(broker.port, ['-t', 'later/#', '-v', '-d']);
+      await subscriber.waitForOutput(/received SUBACK/);
       const file = join(broker.directory, 'taken.pcapng');
-      const program = captureTap(broker, ['-c', '12', '-w', file, '-P', 'mqtt']);
+      const program = captureTap(broker, ['-c', '40', '-w', file, '-P', 'mqtt']);
       await until(async () => {
         await ours.pub(broker.port, ['-t', 'later/on', '-m', 'x']);
         return subscriber.stdout().includes('later/on x') && program.process.exitCode !== null;
-      }, 'the capture has twelve frames');
+      }, 'the capture has forty frames');
       const { status, stderr, stdout } = await program.finished;
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      // What goes out to the subscriber is of a connection whose beginning was not seen.
       expect(stdout).toMatch(/Publish Message \[later\/on\]/);
+      expect(stdout).not.toContain('Subscribe Request');
       const fields = ['frame.number', 'frame.interface_id', 'frame.section_number'].flatMap((name) => ['-e', name]);
       const read = await run(process.execPath, [clearwingMain, 'dissect', '-r', file, '-T', 'fields', ...fields], {
         environment,
