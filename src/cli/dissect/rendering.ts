@@ -11,7 +11,7 @@ export class Rendering {
   readonly #sink: ValueSink;
   /** Whether anything is to be gathered in the sink. */
   readonly #gathers: boolean;
-  /** Whether everything gathered is of MQTT, so that frames without layers above TCP have none of it. */
+  /** Whether everything gathered is of MQTT, so that only the layers above TCP can have some of it. */
   readonly #isAboveTcp: boolean;
   /** Whether the filter shows a frame that has nothing of what it asks for. */
   readonly #showsEmpty: boolean;
@@ -46,8 +46,12 @@ export class Rendering {
     const dissected = dissector.next(frame);
     if (this.#gathers) {
       this.#sink.reset();
-      if (dissected.layers.length > 0 || !this.#isAboveTcp) dissected.describe(this.#sink);
-      else if (!this.#showsEmpty) return this.#pass(dissected);
+      if (!this.#isAboveTcp) dissected.describe(this.#sink);
+      else {
+        const { layers } = dissected;
+        if (layers.length === 0 && !this.#showsEmpty) return this.#pass(dissected);
+        for (let index = 0; index < layers.length; index++) layers[index]!.describe(this.#sink);
+      }
     }
     if (filter !== undefined && !filter.matches(this.#sink)) return this.#pass(dissected);
     if (consumer.write !== undefined) consumer.write(output, dissected, this.#sink, this.#previousShown);
