@@ -58,7 +58,7 @@ export interface BrokerSettings {
   readonly maxRetainedMessages: number;
   /** Ours, `route_cache_size`: topics whose receivers are remembered. Default 65,536. */
   readonly routeCacheSize: number;
-  /** Ours, `capture_users`: who may subscribe to `$clearwing/tap`; empty: everybody on a listener that only this machine can reach. Default []. */
+  /** Ours, `capture_users`: who may subscribe to `$clearwing/tap`; empty: everybody, on listeners with host `local` and on Unix sockets. Default []. */
   readonly captureUsers: readonly string[];
   /** Ours, `capture_decrypted`: what TLS listeners carry is captured in the clear instead of left out. Default false. */
   readonly captureDecrypted: boolean;

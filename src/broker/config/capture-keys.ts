@@ -59,7 +59,7 @@ export const captureKeys: readonly KeyRow[] = [
     value: { form: 'text', placeholder: 'user…', isList: true },
     isReloadable: true,
     state: 'works',
-    default: 'everybody on listeners that only this machine can reach',
+    default: 'everybody, on a broker that has no listener configured and on Unix sockets',
     meaning:
       'User names that may subscribe to `$clearwing/tap`, on which the packets of all clients are sent, with their passwords (`clearwing capture --broker`). Access rules hold besides.',
     target: { in: 'broker', field: 'captureUsers' },

@@ -3,8 +3,8 @@
  *
  *     frames ─▶ RecordBuffer ─▶ one write at a time ─▶ name.pcapng, or name_00001_20260131235959.pcapng, name_00002_…
  *
- * Writing never makes the broker wait: while the disk is slow frames are gathered, up to a limit, then lost and counted. What is written stays
- * readable at any moment: a file is a row of whole sections.
+ * Writing never makes the broker wait: while the disk is slow frames are gathered, up to a limit, then lost and counted. What is written is whole
+ * frames, readable at any moment.
  */
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join, parse } from 'node:path';
@@ -69,6 +69,7 @@ export class CaptureFile {
     this.#path = path;
     this.#paths = [path];
     this.#records = new RecordBuffer(context.counters, gatheredBytesMax);
+    this.#records.begin();
     const { frameFilter } = options;
     const taker = frameFilter === undefined ? this.#records : new FilteredFrames(this.#records, frameFilter);
     this.#recorder = new ConnectionRecorder(taker, clock, { isDecrypting: () => context.settings.captureDecrypted });
@@ -85,7 +86,7 @@ export class CaptureFile {
   async close(): Promise<void> {
     this.#end();
     await this.#writing;
-    if (!this.#hasFailed) await this.#write();
+    if (!this.#hasFailed) await this.#write(true);
     await this.#handle.close().catch(() => {});
   }
 
@@ -99,19 +100,23 @@ export class CaptureFile {
     this.#timer = this.#context.clock.setTimer(intervalMs, () => this.#tick());
     if (this.#isWriting || this.#records.isEmpty) return;
     this.#isWriting = true;
-    this.#writing = this.#write().finally(() => {
+    this.#writing = this.#write(false).finally(() => {
       this.#isWriting = false;
     });
   }
 
   /** Never rejects: a file that cannot be written is the end of the recording, not of the broker. */
-  async #write(): Promise<void> {
+  async #write(isLast: boolean): Promise<void> {
     try {
-      const bytes = this.#records.take();
+      const { fileBytes } = this.#options;
+      const isFull = fileBytes > 0 && this.#writtenBytes + this.#records.pendingBytes >= fileBytes;
+      // One write at a time: the bytes are used up before the next are asked for.
+      const bytes = isLast || isFull ? this.#records.end() : this.#records.takePart();
+      // What comes while this is written belongs to the next file.
+      if (isFull && !isLast) this.#records.begin();
       await this.#handle.writeFile(bytes);
       this.#writtenBytes += bytes.length;
-      const { fileBytes } = this.#options;
-      if (fileBytes > 0 && this.#writtenBytes >= fileBytes && this.#timer !== undefined) await this.#beginNext();
+      if (isFull && !isLast) await this.#beginNext();
     } catch (error) {
       this.#hasFailed = true;
       this.#end();

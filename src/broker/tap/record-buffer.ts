@@ -1,4 +1,7 @@
-/** Frames as pcapng in memory, taken out piece by piece; each piece is a file of its own, and pieces behind each other are one, too. */
+/**
+ * Frames as pcapng in memory, taken out piece by piece: either each piece is a file of its own (and pieces behind each other are one, too), or the pieces
+ * between two `end` are.
+ */
 import { linkTypes } from '../../capture/link-types.ts';
 import { PcapngWriter } from '../../capture/pcapng-writer.ts';
 import type { Counters } from '../counters.ts';
@@ -21,23 +24,31 @@ export class RecordBuffer implements FrameTaker {
   }
 
   get isEmpty(): boolean {
-    return this.#writer === undefined;
+    return this.pendingBytes === 0;
   }
 
   get isFull(): boolean {
-    return this.#writer !== undefined && this.#writer.pendingBytes >= this.#bytesMax;
+    return this.pendingBytes >= this.#bytesMax;
   }
 
   frame(seconds: number, nanoseconds: number, bytes: Uint8Array, comment: string | undefined): void {
-    let writer = this.#writer;
-    if (writer === undefined) {
-      writer = new PcapngWriter(section);
-      writer.addInterface(tapInterface);
-      this.#writer = writer;
-    }
+    const writer = this.#writer ?? this.begin();
     this.#counters.captureFrames++;
     const comments = comment === undefined ? undefined : [comment];
     writer.writePacket(0, seconds, nanoseconds, bytes.length, bytes, undefined, comments);
+  }
+
+  /** Begins a file, as the first frame does where nobody did. */
+  begin(): PcapngWriter {
+    const writer = new PcapngWriter(section);
+    writer.addInterface(tapInterface);
+    this.#writer = writer;
+    return writer;
+  }
+
+  /** Bytes that are to be taken out. */
+  get pendingBytes(): number {
+    return this.#writer?.pendingBytes ?? 0;
   }
 
   lost(): void {
@@ -45,8 +56,13 @@ export class RecordBuffer implements FrameTaker {
     this.#counters.captureLost++;
   }
 
-  /** What has come since the last call, with the number of frames and of chunks lost at its end; empty if nothing has. */
-  take(): Uint8Array {
+  /** What has come since the last call, as a part of the file that `end` ends; empty if nothing has. To be used up before the next frame. */
+  takePart(): Uint8Array {
+    return this.#writer?.take() ?? new Uint8Array(0);
+  }
+
+  /** What has come since the last call, with the number of frames and of chunks lost at its end; empty if there is nothing. The next frame begins another file. */
+  end(): Uint8Array {
     const writer = this.#writer;
     if (writer === undefined) return new Uint8Array(0);
     writer.writeStatistics([this.#lost]);

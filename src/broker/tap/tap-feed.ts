@@ -41,7 +41,7 @@ export class TapFeed {
     this.#timer = undefined;
     this.#context.tap.remove(this.#recorder);
     this.#recorder.forget();
-    this.#records.take();
+    this.#records.end();
   }
 
   #schedule(): void {
@@ -58,7 +58,7 @@ export class TapFeed {
       return;
     }
     if (!this.#records.isEmpty) {
-      context.publish(new Message(tapTopic, this.#records.take(), 0, false, undefined, 0, undefined), undefined);
+      context.publish(new Message(tapTopic, this.#records.end(), 0, false, undefined, 0, undefined), undefined);
     }
     this.#schedule();
   }

@@ -14,7 +14,8 @@ export function reachesTap(topicFilter: string): boolean {
 
 /**
  * Whether the client may have the tap, which shows everybody's packets, passwords included: a user whom `capture_users` names; without that, everybody
- * on a listener that only this machine can reach. And only while it is connected: what nobody takes is not kept.
+ * on a Unix socket, and on a broker without a configured listener, which only this machine can reach. (A listener that is bound to the loopback may have
+ * a proxy before it.) And only while it is connected: what nobody takes is not kept.
  */
 export function mayWatch({ context, listener, identity, session }: Connection): boolean {
   if (session === undefined || session.expiryInterval > 0) return false;

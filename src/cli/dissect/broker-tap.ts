@@ -19,7 +19,7 @@ export async function openBrokerTap(url: string): Promise<CaptureInput> {
     const isRefused = error instanceof MqttError && error.reasonCode === 0x87;
     throw new BrokerTapError(
       isRefused
-        ? `${url}: this client may not watch: the broker's capture_users says who may, and without it everybody on a listener that only its machine can reach`
+        ? `${url}: this client may not watch: the broker's capture_users says who may, and without it everybody, if it has no listener configured or over its Unix socket`
         : `${url}: ${(error as Error).message}`,
     );
   });
