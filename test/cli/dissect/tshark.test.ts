@@ -19,11 +19,9 @@ process.env.TZ = 'UTC';
  */
 const joined = [
   'lab-any-sll2.pcap',
-  'lab-byte-by-byte.pcap',
   'lab-ipv6.pcapng',
   'lab-many-per-segment.pcap',
   'lab-medium-20k-v5.pcapng',
-  'lab-nanosecond.pcap',
   'lab-port-11883.pcap',
   'lab-text-unicode.pcap',
   'lab-v31.pcap',
@@ -240,18 +238,18 @@ describeWithPeer(['tshark'], 'clearwing dissect beside tshark', () => {
   );
 
   it(
-    'prints the same of a made capture of 20,000 packets',
+    'prints the same of a made capture of 6,000 packets',
     async () => {
       const made = join(directory, 'made.pcap');
       const maker = join(repositoryDirectory, 'bench', 'capture', 'make-capture.mjs');
-      await run(process.execPath, [maker, '--packets', '20000', '-o', made]);
+      await run(process.execPath, [maker, '--packets', '6000', '-o', made]);
       for (const args of [
         [],
         ['-Y', 'mqtt.msgtype == 3 && mqtt.qos > 0'],
         ['-T', 'fields', ...few, '-e', 'frame.time_epoch', '-e', 'tcp.analysis.ack_rtt', '-e', 'mqtt.msgid'],
       ]) {
         const [got, wanted] = await Promise.all([printed(made, args), askTshark(made, args)]);
-        expect(wanted.split('\n').length).toBeGreaterThan(3000);
+        expect(wanted.split('\n').length).toBeGreaterThan(1000);
         expect(differences(got, wanted), args.join(' ')).toEqual([]);
       }
     },
