@@ -19,3 +19,10 @@ export const PacketType = {
 
 export type PacketTypeName = keyof typeof PacketType;
 export type PacketType = (typeof PacketType)[PacketTypeName];
+
+const names: readonly string[] = ['RESERVED', ...Object.keys(PacketType)];
+
+/** `CONNECT`: the name of a type, `RESERVED` for 0. @param type 0–15 */
+export function packetTypeName(type: number): string {
+  return names[type] as string;
+}

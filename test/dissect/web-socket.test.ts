@@ -9,6 +9,7 @@ import type { StreamDissector, UpperLayer } from '../../src/dissect/stream-disse
 import { WebSocketStream } from '../../src/dissect/web-socket-stream.ts';
 import { frameOf } from '../capture/made-frames.ts';
 import { capturesDirectory } from '../support/captures.ts';
+import { type PacketName, packetNames } from '../support/packet-reader.ts';
 import { dissectFile, rowOf } from './dissected.ts';
 
 interface TruePacket {
@@ -20,24 +21,6 @@ interface TruePacket {
   readonly topic?: string;
 }
 
-const typeNumbers = [
-  '',
-  'CONNECT',
-  'CONNACK',
-  'PUBLISH',
-  'PUBACK',
-  'PUBREC',
-  'PUBREL',
-  'PUBCOMP',
-  'SUBSCRIBE',
-  'SUBACK',
-  'UNSUBSCRIBE',
-  'UNSUBACK',
-  'PINGREQ',
-  'PINGRESP',
-  'DISCONNECT',
-  'AUTH',
-];
 const name = 'lab-websocket-frames.pcapng';
 const fieldOf = (fieldName: string) => registry.find(fieldName)![0]!;
 
@@ -60,7 +43,7 @@ describe('MQTT within WebSocket', () => {
     expect(found).toEqual(
       truth.map(({ frame, type, flags: low, remaining_length }) => ({
         frame,
-        header: (typeNumbers.indexOf(type) << 4) | low,
+        header: (packetNames.indexOf(type as PacketName) << 4) | low,
         remaining_length,
       })),
     );

@@ -171,7 +171,8 @@ export function textOf(error: unknown): string {
   }
 }
 
-function syncDirectory(directory: string): void {
+/** Has the disk know the directory's entries; where systems have that. */
+export function syncDirectory(directory: string): void {
   if (process.platform === 'win32') return;
   const handle = openSync(directory, 'r');
   try {

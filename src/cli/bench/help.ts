@@ -1,9 +1,9 @@
 /** `--help` and the option tables of docs/reference/bench.md, both from the option table. */
+import { markdownRow, optionHelp } from '../option-help.ts';
 import { optionForm } from './arguments.ts';
 import { type BenchOptionRow, rowsOf } from './option-rows.ts';
 import { type BenchCommand, benchCommandNames, benchCommands, defaultSettings } from './settings.ts';
 
-const lineWidth = 100;
 const helpColumn = 32;
 const sections = ['Broker', 'Load', 'Output'] as const;
 
@@ -45,30 +45,12 @@ ${statuses}`;
 
 function helpLines(row: BenchOptionRow, command: BenchCommand): string {
   const form = `  ${row.flags[0]!.startsWith('--') ? '    ' : ''}${optionForm(row)}`;
-  const [first = '', ...rest] = wrap(helpWithDefault(row, command), lineWidth - helpColumn);
-  const indent = ' '.repeat(helpColumn);
-  const head = form.length < helpColumn ? form.padEnd(helpColumn) + first : `${form}\n${indent}${first}`;
-  return `${[head, ...rest.map((line) => indent + line)].join('\n')}\n`;
+  return optionHelp(form, helpWithDefault(row, command), helpColumn);
 }
 
 function helpWithDefault(row: BenchOptionRow, command: BenchCommand): string {
   const shown = row.default(defaultSettings(command));
   return shown === '' ? row.help : `${row.help} Default: ${shown}.`;
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  lines.push(line);
-  return lines;
 }
 
 /** The option tables of the reference: those that all commands have, then each command's own. */
@@ -89,6 +71,5 @@ function sentence(text: string): string {
 }
 
 function tableRow(row: BenchOptionRow, command: BenchCommand): string {
-  const cells = [`\`${optionForm(row)}\``, helpWithDefault(row, command)];
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return markdownRow([`\`${optionForm(row)}\``, helpWithDefault(row, command)]);
 }

@@ -1,6 +1,6 @@
 /** `-d`: a line for each packet, in the words of the classic clients. */
 import type { Packet, PublishPacket } from '../../codec/packets.ts';
-import { PacketType } from '../../protocol/packet-types.ts';
+import { PacketType, packetTypeName } from '../../protocol/packet-types.ts';
 import type { ProtocolVersion } from '../../protocol/version.ts';
 import { connackCode } from './exit-status.ts';
 
@@ -57,7 +57,7 @@ export class DebugLines {
           .map((filter) => this.#line(`sending UNSUBSCRIBE (Mid: ${packet.packetIdentifier}, Topic: ${filter})`))
           .join('');
       default:
-        return this.#line(`sending ${typeNames.get(packet.type)}`);
+        return this.#line(`sending ${packetTypeName(packet.type)}`);
     }
   }
 
@@ -71,20 +71,18 @@ export class DebugLines {
       case PacketType.PUBACK:
       case PacketType.PUBCOMP:
         return this.#line(
-          `received ${typeNames.get(packet.type)} (Mid: ${packet.packetIdentifier}, RC:${packet.reasonCode})`,
+          `received ${packetTypeName(packet.type)} (Mid: ${packet.packetIdentifier}, RC:${packet.reasonCode})`,
         );
       case PacketType.PUBREC:
       case PacketType.PUBREL:
-        return this.#line(`received ${typeNames.get(packet.type)} (Mid: ${packet.packetIdentifier})`);
+        return this.#line(`received ${packetTypeName(packet.type)} (Mid: ${packet.packetIdentifier})`);
       case PacketType.DISCONNECT:
         return `Received DISCONNECT (${packet.reasonCode})\n`;
       default:
-        return this.#line(`received ${typeNames.get(packet.type)}`);
+        return this.#line(`received ${packetTypeName(packet.type)}`);
     }
   }
 }
-
-const typeNames = new Map<number, string>(Object.entries(PacketType).map(([name, type]) => [type, name]));
 
 function publishText(packet: PublishPacket, packetIdentifier: number): string {
   const { dup, qos, retain, topicName, payload } = packet;

@@ -1,4 +1,5 @@
 /** `--help` and the option tables of docs/reference/clients.md, both from the option table. */
+import { markdownRow, optionHelp } from '../option-help.ts';
 import { type OptionRow, optionRows, optionSections } from './option-rows.ts';
 import type { ClientCommand } from './settings.ts';
 
@@ -20,7 +21,6 @@ const usages: Record<ClientCommand, readonly string[]> = {
   ],
 };
 
-const lineWidth = 100;
 const helpColumn = 28;
 
 /** How an option is written: `-h, --host host`. */
@@ -47,25 +47,7 @@ function rowsOf(section: string, command: ClientCommand): OptionRow[] {
 
 function helpLines(row: OptionRow): string {
   const form = `  ${row.alias === undefined && row.flag.startsWith('--') ? '    ' : ''}${optionForm(row)}`;
-  const [first = '', ...rest] = wrap(row.help, lineWidth - helpColumn);
-  const indent = ' '.repeat(helpColumn);
-  const head = form.length < helpColumn ? form.padEnd(helpColumn) + first : `${form}\n${indent}${first}`;
-  return `${[head, ...rest.map((line) => indent + line)].join('\n')}\n`;
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  lines.push(line);
-  return lines;
+  return optionHelp(form, row.help, helpColumn);
 }
 
 /** The option tables of the reference, a heading and a Markdown table for each section. */
@@ -81,6 +63,5 @@ export function optionTables(): string {
 function tableRow(row: OptionRow): string {
   const commands = row.commands.length === 3 ? 'all' : row.commands.join(', ');
   const since = row.since === undefined ? '' : row.since === '2.1' ? ' *(since 2.1)*' : ' *(Clearwing)*';
-  const cells = [`\`${optionForm(row)}\``, commands, row.help + since];
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return markdownRow([`\`${optionForm(row)}\``, commands, row.help + since]);
 }

@@ -1,5 +1,5 @@
 /** A packet in few words: what a ladder or a followed conversation says of it. */
-import { PacketType } from '../../protocol/packet-types.ts';
+import { PacketType, packetTypeName } from '../../protocol/packet-types.ts';
 import { reasonCodeName } from '../../protocol/reason-codes.ts';
 import type { MqttPacket } from '../mqtt/packet.ts';
 import { connackReason, versionText } from './connections-table.ts';
@@ -36,31 +36,11 @@ export interface PacketSummary {
   readonly publish: PublishContent | undefined;
 }
 
-/** By their numbers. */
-export const typeNames: readonly string[] = [
-  'RESERVED',
-  'CONNECT',
-  'CONNACK',
-  'PUBLISH',
-  'PUBACK',
-  'PUBREC',
-  'PUBREL',
-  'PUBCOMP',
-  'SUBSCRIBE',
-  'SUBACK',
-  'UNSUBSCRIBE',
-  'UNSUBACK',
-  'PINGREQ',
-  'PINGRESP',
-  'DISCONNECT',
-  'AUTH',
-];
-
 export function summarizePacket(packet: MqttPacket): PacketSummary {
   const isPublish = packet.packetType === PacketType.PUBLISH;
   const publish = isPublish ? readPublish(packet) : undefined;
   return {
-    type: typeNames[packet.packetType]!,
+    type: packetTypeName(packet.packetType),
     identifier: packet.packetIdentifier,
     qos: isPublish ? qosOf(packet) : undefined,
     dup: isPublish && isDuplicate(packet),

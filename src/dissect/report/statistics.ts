@@ -1,6 +1,6 @@
 /** Counts, bytes and times of a capture's MQTT packets: all together, and by packet type, QoS, client and topic. */
 import { segmentMarks } from '../../capture/flow.ts';
-import { PacketType } from '../../protocol/packet-types.ts';
+import { PacketType, packetTypeName } from '../../protocol/packet-types.ts';
 import type { DissectedFrame } from '../dissected-frame.ts';
 import type { MqttPacket } from '../mqtt/packet.ts';
 import { packetMarks } from '../mqtt/packet-marks.ts';
@@ -10,7 +10,6 @@ import { HandshakeBook } from './handshake-book.ts';
 import { LatencyHistogram, type LatencySummary } from './latency-histogram.ts';
 import type { Moment } from './moment.ts';
 import { readPublish } from './packet-contents.ts';
-import { typeNames } from './packet-summary.ts';
 import { QosCounts, Traffic } from './traffic.ts';
 
 export interface StatisticsOptions {
@@ -316,7 +315,7 @@ export class Statistics implements ConnectionListener {
       traffic: this.#traffic,
       qos: this.#qos,
       types: this.#types.flatMap((traffic, type) =>
-        traffic === undefined ? [] : [{ type: typeNames[type]!, traffic }],
+        traffic === undefined ? [] : [{ type: packetTypeName(type), traffic }],
       ),
       clients,
       otherClients: this.#otherClients,

@@ -6,13 +6,10 @@
  */
 import {
   chownSync,
-  closeSync,
   constants,
   copyFileSync,
   existsSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   renameSync,
   rmdirSync,
@@ -23,7 +20,15 @@ import { dirname, join } from 'node:path';
 import { systemClock } from '../../../base/clock.ts';
 import { StorageError } from '../../../protocol/errors.ts';
 import { silentLog } from '../../log.ts';
-import { formatVersion, makeDirectory, markComplete, readFormat, textOf, writeFailureText } from '../data-directory.ts';
+import {
+  formatVersion,
+  makeDirectory,
+  markComplete,
+  readFormat,
+  syncDirectory,
+  textOf,
+  writeFailureText,
+} from '../data-directory.ts';
 import type { DirectoryLock } from '../directory-lock.ts';
 import { StoreFile, StoreUnavailableError, takeLock } from '../inspection/store-file.ts';
 import { openLmdbStore } from '../lmdb.ts';
@@ -189,16 +194,6 @@ function knownFormat(directory: string): number | undefined {
     return readFormat(directory);
   } catch {
     return undefined;
-  }
-}
-
-function syncDirectory(directory: string): void {
-  if (process.platform === 'win32') return;
-  const handle = openSync(directory, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }
 
