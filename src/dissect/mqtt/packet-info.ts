@@ -74,7 +74,7 @@ function writePublish(packet: MqttPacket, output: Utf8Buffer): void {
     return;
   }
   if (hasIdentifier) writeIdentifier(packet, topicEnd, output);
-  const trouble = packet.absentBytes > 0 || (packet.version === 5 && bytes[at] !== 0) ? troubleOf(packet) : '';
+  const trouble = packet.absentBytes > 0 || !propertiesFit(packet, at) ? troubleOf(packet) : '';
   // The topic is said when all before the payload has been read.
   if (trouble !== '' && !isBeforePayload(packet, at)) {
     output.text(trouble);
@@ -91,11 +91,16 @@ function writePublish(packet: MqttPacket, output: Utf8Buffer): void {
 
 /** Whether what is missing is missing from the payload only. */
 function isBeforePayload(packet: MqttPacket, at: number): boolean {
-  if (packet.absentBytes === 0) return false;
-  if (packet.version !== 5) return true;
+  return packet.absentBytes > 0 && propertiesFit(packet, at);
+}
+
+/** Whether the properties at `at`, if its version has any, end within the packet: what is in them makes none malformed. */
+function propertiesFit(packet: MqttPacket, at: number): boolean {
+  const { version, end } = packet;
+  if (version !== 5) return true;
   const { bytes } = packet.source;
-  const length = variableByteIntegerAt(bytes, at, packet.end);
-  return length >= 0 && at + variableByteIntegerSize(bytes, at) + length <= packet.end;
+  const length = variableByteIntegerAt(bytes, at, end);
+  return length >= 0 && at + variableByteIntegerSize(bytes, at) + length <= end;
 }
 
 function writeSubscribe(packet: MqttPacket, output: Utf8Buffer): void {
