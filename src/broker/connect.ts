@@ -7,7 +7,7 @@
  * Here, and only here, the versions' ways are made one: Clean Session 1 of 3.1 and 3.1.1 is Clean Start with Session Expiry Interval 0,
  * Clean Session 0 is a Session that never expires.
  */
-import { connectReturnCode } from '../codec/index.ts';
+import { connectReturnCode, packetSizeMax } from '../codec/index.ts';
 import type { ConnectPacket } from '../codec/packets.ts';
 import { InboundTopicAliases, OutboundTopicAliases } from '../exchange/topic-aliases.ts';
 import { PacketType } from '../protocol/packet-types.ts';
@@ -31,7 +31,7 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): Pr
   connection.version = packet.protocolVersion;
   connection.framer.version = packet.protocolVersion;
   connection.wantsProblemInformation = packet.properties?.requestProblemInformation !== false;
-  connection.peerMaximumPacketSize = packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+  connection.peerMaximumPacketSize = packet.properties?.maximumPacketSize ?? packetSizeMax;
   connection.state = 'authenticating';
 
   // Also where it is the user name: the client must know. [MQTT-3.2.2-16]
@@ -192,7 +192,7 @@ function open(
   resumed.expiryInterval = expiryInterval;
 
   const inflightMax = settings.maxInflightMessages || packetIdentifierMax;
-  resumed.inbound.receiveMaximum = isV5 ? inflightMax : packetIdentifierMax;
+  resumed.inboundMaximum = isV5 ? inflightMax : packetIdentifierMax;
   if (packet.willMessage !== undefined) {
     const topicName = listener.settings.mountPoint + packet.willMessage.topicName;
     connection.willMessage = { ...packet.willMessage, topicName };

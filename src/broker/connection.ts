@@ -14,7 +14,7 @@ import type { InboundTopicAliases } from '../exchange/topic-aliases.ts';
 import { MalformedPacketError, MqttError, PacketTooLargeError } from '../protocol/errors.ts';
 import { PacketType } from '../protocol/packet-types.ts';
 import { ReasonCode } from '../protocol/reason-codes.ts';
-import type { Transport } from '../transport/transport.ts';
+import type { Transport, TransportHandlers } from '../transport/transport.ts';
 import type { BrokerContext } from './context.ts';
 import { processPacket } from './dispatch.ts';
 import type { EnhancedAuthentication } from './enhanced-authentication.ts';
@@ -34,21 +34,21 @@ const refusalLinesMax = 20;
 /** … within this time. */
 const refusalWindowMs = 10_000;
 
-export class Connection extends PacketOutput {
+export class Connection extends PacketOutput implements TransportHandlers {
   /** Seconds; 0 none. */
   keepAlive = 0;
   willMessage: WillMessage | undefined = undefined;
   inboundAliases: InboundTopicAliases | undefined = undefined;
   authentication: EnhancedAuthentication | undefined = undefined;
   readonly framer = new PacketFramer();
-  readonly relay: QosZeroRelay;
   readonly isOverLimit: boolean;
   /** Packets wait in the framer, and nothing is read, while a handler is at work, receivers catch up or our answers are not taken. */
   #waitsFor: 'nothing' | 'handler' | 'receivers' | 'own output' = 'nothing';
   /** Unsent bytes when `own output` was last looked at. */
   #unsentBefore = 0;
-  #refusals = 0;
-  #refusalsSince = Number.NEGATIVE_INFINITY;
+  /** Made with the first message that takes the quick way: many clients only listen. */
+  #relay: QosZeroRelay | undefined = undefined;
+  #refusals: { count: number; readonly since: number } | undefined = undefined;
   #lastReceivedAt: number;
   readonly #watchdog: ConnectionWatchdog;
 
@@ -56,18 +56,23 @@ export class Connection extends PacketOutput {
   constructor(context: BrokerContext, listener: BrokerListener, transport: Transport, isOverLimit = false) {
     super(context, listener, transport);
     this.isOverLimit = isOverLimit;
-    this.relay = new QosZeroRelay(context, this);
     this.#lastReceivedAt = context.clock.monotonic();
     this.framer.maximumPacketSize = Math.min(connectPacketSizeMax, packetSizeLimit(context.settings));
     this.#watchdog = new ConnectionWatchdog(this);
     context.wheel.schedule(this.#watchdog, context.settings.connectTimeout * 1000);
     if (context.tap.isActive) context.tap.opened(this);
-    transport.start({
-      data: (chunk) => this.receive(chunk),
-      drain: () => this.#drained(),
-      end: () => this.#ended(),
-      close: (error) => this.#transportClosed(error),
-    });
+    transport.start(this);
+  }
+
+  /** The quick way of QoS 0. */
+  get relay(): QosZeroRelay {
+    this.#relay ??= new QosZeroRelay(this.context, this);
+    return this.#relay;
+  }
+
+  /** Sends what the relay has gathered on its way, before anything that came later. */
+  flushRelay(): void {
+    this.#relay?.flush();
   }
 
   get isOpen(): boolean {
@@ -84,7 +89,8 @@ export class Connection extends PacketOutput {
     if (keepAlive > 0) this.context.wheel.schedule(this.#watchdog, keepAlive * 1500);
   }
 
-  receive(chunk: Uint8Array): void {
+  /** The transport has bytes. */
+  data(chunk: Uint8Array): void {
     if (this.state === 'closing' || this.state === 'closed') return;
     const { tap } = this.context;
     if (tap.isActive) tap.chunk(this, 'client', chunk);
@@ -108,7 +114,7 @@ export class Connection extends PacketOutput {
         if (this.isCongested && this.#isStuffed()) return;
         if (flow.hasNoted && this.#isHeld()) return;
       }
-      this.relay.flush();
+      this.flushRelay();
       if (flow.hasNoted) this.#isHeld();
     } catch (error) {
       this.#fail(error);
@@ -117,7 +123,7 @@ export class Connection extends PacketOutput {
 
   /** Stops reading if a receiver of what was just published is worth waiting for. */
   #isHeld(): boolean {
-    this.relay.flush();
+    this.flushRelay();
     if (!this.context.flow.hold(this)) return false;
     this.#wait('receivers');
     return true;
@@ -127,7 +133,7 @@ export class Connection extends PacketOutput {
   #isStuffed(): boolean {
     const { unsentBytes } = this;
     if (unsentBytes < this.context.settings.maxOutboundBufferBytes * stuffedShare) return false;
-    this.relay.flush();
+    this.flushRelay();
     this.#unsentBefore = unsentBytes;
     this.#wait('own output');
     return true;
@@ -174,7 +180,7 @@ export class Connection extends PacketOutput {
   }
 
   /** The client will send no more. At once, not after the transport has closed: what is published from now on is for an absent client. */
-  #ended(): void {
+  end(): void {
     if (this.context.tap.isActive) this.context.tap.ended(this, 'client');
     this.finish(`Client ${this.name} closed its connection`, true);
   }
@@ -187,7 +193,7 @@ export class Connection extends PacketOutput {
 
   /** The last: flushes, lets the Session go and ends the transport once the bytes are out. */
   #leave(line: string, publishesWill: boolean): void {
-    this.relay.abandon();
+    this.#relay?.abandon();
     this.flush();
     this.state = 'closing';
     this.#detach(line, publishesWill);
@@ -199,17 +205,14 @@ export class Connection extends PacketOutput {
   warnOfRefusal(line: string): void {
     const { log, clock } = this.context;
     const now = clock.monotonic();
-    if (now - this.#refusalsSince > refusalWindowMs) {
-      if (this.#refusals > refusalLinesMax) {
-        log.write(
-          'warning',
-          `${this.#refusals - refusalLinesMax} more refusals of client ${this.name} were not logged.`,
-        );
-      }
-      this.#refusalsSince = now;
-      this.#refusals = 0;
+    let refusals = this.#refusals;
+    if (refusals === undefined || now - refusals.since > refusalWindowMs) {
+      const unlogged = (refusals?.count ?? 0) - refusalLinesMax;
+      if (unlogged > 0) log.write('warning', `${unlogged} more refusals of client ${this.name} were not logged.`);
+      refusals = { count: 0, since: now };
+      this.#refusals = refusals;
     }
-    if (++this.#refusals <= refusalLinesMax) log.write('warning', line);
+    if (++refusals.count <= refusalLinesMax) log.write('warning', line);
   }
 
   /** Time is up: no CONNECT in time, or silence for 1.5 × keep alive. [MQTT-3.1.2-22] */
@@ -241,10 +244,11 @@ export class Connection extends PacketOutput {
     return this.#unsentBefore < before;
   }
 
-  #transportClosed(error: Error | undefined): void {
+  /** The transport is closed. */
+  close(error: Error | undefined): void {
     if (this.state === 'closed') return;
     if (this.state !== 'closing') {
-      this.relay.abandon();
+      this.#relay?.abandon();
       this.#detach(
         error === undefined || isReset(error)
           ? `Client ${this.name} closed its connection`
@@ -277,7 +281,8 @@ export class Connection extends PacketOutput {
     }
   }
 
-  #drained(): void {
+  /** The transport has taken all that it was given. */
+  drain(): void {
     this.uncongested();
     const { session } = this;
     if (session !== undefined) {
@@ -290,7 +295,7 @@ export class Connection extends PacketOutput {
   #fail(error: unknown): void {
     if (error instanceof AssertionError) throw error;
     const { counters, log } = this.context;
-    this.relay.abandon();
+    this.#relay?.abandon();
     if (!(error instanceof MqttError)) {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
       log.write('error', `Internal error while serving client ${this.name}: ${detail}`);

@@ -34,7 +34,7 @@ export function processPacket(connection: Connection): Promise<void> | undefined
         if (type === PacketType.PUBCOMP) return void receivePubcomp(connection, packetIdentifier);
       }
     }
-    connection.relay.flush();
+    connection.flushRelay();
     // Before it is decoded: what might be wrong with it does not matter any more.
     if (first >> 4 === PacketType.CONNECT) throw new ProtocolError('A second CONNECT', undefined, 'MQTT-3.1.0-2');
   } else {

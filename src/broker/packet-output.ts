@@ -3,7 +3,7 @@
  * is much of it), and what a client cannot or does not take is found out here.
  */
 import { RingQueue } from '../base/ring-queue.ts';
-import { encodeAcknowledge, encodePacket } from '../codec/index.ts';
+import { encodeAcknowledge, encodePacket, packetSizeMax } from '../codec/index.ts';
 import type { Packet, PublishAcknowledgeType } from '../codec/packets.ts';
 import type { OutboundTopicAliases } from '../exchange/topic-aliases.ts';
 import { MqttError } from '../protocol/errors.ts';
@@ -47,8 +47,8 @@ export abstract class PacketOutput implements TapSubject {
   version: ProtocolVersion = 4;
   session: Session | undefined = undefined;
   identity: ClientIdentity | undefined = undefined;
-  /** Bytes of the largest packet the client takes; Infinity if it named none. */
-  peerMaximumPacketSize = Number.POSITIVE_INFINITY;
+  /** Bytes of the largest packet the client takes. */
+  peerMaximumPacketSize = packetSizeMax;
   /** Whether Reason Strings and User Properties may be put on acknowledgements. [MQTT-3.1.2-29] */
   wantsProblemInformation = true;
   outboundAliases: OutboundTopicAliases | undefined = undefined;

@@ -32,6 +32,8 @@ import type { PendingWill } from './will.ts';
 /** Session Expiry Interval of a Session that never expires. [MQTT 5.0 §3.1.2.11.2] */
 export const neverExpires = 0xffff_ffff;
 
+const noSubscriptions: ReadonlyMap<string, Subscription> = new Map();
+
 export class Session implements RestingSource {
   readonly clientIdentifier: string;
   /** Of the connection it has, or had last: access rules for absent clients are those. */
@@ -41,8 +43,6 @@ export class Session implements RestingSource {
   claimant: Connection | undefined = undefined;
   /** Seconds the Session outlives its connection; 0 ends it with the connection. */
   expiryInterval = 0;
-  /** By Topic Filter as the client gave it, `$share/…` included. */
-  readonly subscriptions = new Map<string, Subscription>();
   readonly queue = new DeliveryQueue(this);
   /** A will that waits for its delay. */
   pendingWill: PendingWill | undefined = undefined;
@@ -54,7 +54,11 @@ export class Session implements RestingSource {
   inboundBytes = 0;
   /** Deliveries that its clients have acknowledged: the pace it keeps. */
   acknowledgements = 0;
-  /** Made when they are first needed: most Sessions of most brokers are absent. */
+  /** Made when they are first needed, as the others: most Sessions of most brokers are absent or idle. */
+  #subscriptions: Map<string, Subscription> | undefined = undefined;
+  /** Of the client, on its connection: 1–65,535. */
+  #receiveMaximum = packetIdentifierMax;
+  #inboundMaximum = packetIdentifierMax;
   #outbound: OutboundExchange<Delivery> | undefined = undefined;
   #inbound: InboundExchange<Message> | undefined = undefined;
   /** QoS 2 messages that are in the store and not in `inbound` yet. */
@@ -73,14 +77,42 @@ export class Session implements RestingSource {
 
   /** What is in flight to its client. */
   get outbound(): OutboundExchange<Delivery> {
-    this.#outbound ??= new OutboundExchange<Delivery>();
+    this.#outbound ??= new OutboundExchange<Delivery>(this.#receiveMaximum);
     return this.#outbound;
   }
 
   /** QoS 2 messages that wait for their PUBREL to be routed. */
   get inbound(): InboundExchange<Message> {
-    this.#inbound ??= new InboundExchange<Message>();
+    this.#inbound ??= new InboundExchange<Message>(this.#inboundMaximum);
     return this.#inbound;
+  }
+
+  /** How many QoS 1 and 2 messages its client may have open, 1–65,535. */
+  set inboundMaximum(receiveMaximum: number) {
+    this.#inboundMaximum = receiveMaximum;
+    if (this.#inbound !== undefined) this.#inbound.receiveMaximum = receiveMaximum;
+  }
+
+  /** By Topic Filter as the client gave it, `$share/…` included. */
+  get subscriptions(): ReadonlyMap<string, Subscription> {
+    return this.#subscriptions ?? noSubscriptions;
+  }
+
+  /** Notes a subscription, in the place of the one that was made with the same Topic Filter. */
+  subscribed(requestedFilter: string, subscription: Subscription): void {
+    this.#subscriptions ??= new Map();
+    this.#subscriptions.set(requestedFilter, subscription);
+  }
+
+  /** Nothing is subscribed to and nothing waits any more: it has ended. */
+  clear(): void {
+    this.#subscriptions = undefined;
+    this.queue.clear();
+  }
+
+  unsubscribed(requestedFilter: string): void {
+    this.#subscriptions?.delete(requestedFilter);
+    if (this.#subscriptions?.size === 0) this.#subscriptions = undefined;
   }
 
   /** QoS 1 and 2 messages sent and not acknowledged, wherever they are kept. */
@@ -259,7 +291,7 @@ export class Session implements RestingSource {
     const { connection } = this;
     if (connection === undefined) return;
     while (connection.hasRoom && connection.isOpen) {
-      const again = this.outbound.nextResend();
+      const again = this.#outbound?.nextResend();
       if (again === undefined) break;
       this.#inflightBytes += again.message.payloadLength;
       this.#write(connection, again, true);
@@ -294,7 +326,7 @@ export class Session implements RestingSource {
     this.#inflightBytes -= delivery.message.payloadLength;
     const { flow } = this.#context;
     if (this.queue.length <= behindMessages >> 2 && flow.isAwaited(this)) flow.release(this);
-    if (this.queue.length > 0 || this.replays !== undefined || this.outbound.hasResends) this.drain();
+    if (this.queue.length > 0 || this.replays !== undefined || this.#outbound?.hasResends === true) this.drain();
   }
 
   /**
@@ -312,7 +344,8 @@ export class Session implements RestingSource {
       this.#refuse(connection, error);
       return;
     }
-    for (const released of this.outbound.connectionMade(receiveMaximum)) {
+    this.#receiveMaximum = receiveMaximum;
+    for (const released of this.#outbound?.connectionMade(receiveMaximum) ?? []) {
       this.#inflightBytes += released.message.payloadLength;
       connection.sendPubrel(released.packetIdentifier);
     }
@@ -363,7 +396,7 @@ export class Session implements RestingSource {
 
   /** Whether a retained message may be offered now without being queued behind many others. */
   get takesReplay(): boolean {
-    return this.connection?.hasRoom === true && this.queue.length === 0 && this.outbound.hasQuota;
+    return this.connection?.hasRoom === true && this.queue.length === 0 && this.#outbound?.hasQuota !== false;
   }
 
   #replay(): void {

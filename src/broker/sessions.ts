@@ -138,7 +138,6 @@ export class Sessions {
     // First, because it notes in the store that there is no will any more.
     publishPendingWill(this.#context, session);
     session.unrecord();
-    session.subscriptions.clear();
-    session.queue.clear();
+    session.clear();
   }
 }

@@ -59,7 +59,7 @@ export function handleUnsubscribe(connection: Connection, packet: UnsubscribePac
       return isTopicFilter(topicFilter) ? ReasonCode.noSubscriptionExisted : ReasonCode.topicFilterInvalid;
     }
     if (isRefused) return ReasonCode.implementationSpecificError;
-    session.subscriptions.delete(topicFilter);
+    session.unsubscribed(topicFilter);
     context.routes.remove(subscription);
     session.stopReplay(subscription);
     session.store?.deleteSubscription(session.clientIdentifier, topicFilter);
@@ -161,7 +161,7 @@ function subscribe(
     // What was not sent for the former yet is begun anew, so that a client that asks again and again fills no memory.
     isOwedRetained = session.stopReplay(former) || replays.delete(former);
   }
-  session.subscriptions.set(request.topicFilter, subscription);
+  session.subscribed(request.topicFilter, subscription);
   session.store?.putSubscription(session.clientIdentifier, {
     requestedFilter: request.topicFilter,
     topicFilter: one.topicFilter,

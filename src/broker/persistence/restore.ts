@@ -41,7 +41,7 @@ function restoreSession(context: BrokerContext, stored: StoredSession): Session 
   for (const one of stored.subscriptions) {
     const { topicFilter, shareName, qos, noLocal, retainAsPublished, identifier } = one;
     const subscription = new Subscription(session, topicFilter, shareName, qos, noLocal, retainAsPublished, identifier);
-    session.subscriptions.set(one.requestedFilter, subscription);
+    session.subscribed(one.requestedFilter, subscription);
     context.routes.add(subscription);
   }
   if (session.queue.firstExpiry !== 0) context.sessions.absent.note(session);

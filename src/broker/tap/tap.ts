@@ -1,7 +1,7 @@
 /**
  * Where the bytes of connections can be watched while they run: chunks, not packets, with connection, direction and time.
  *
- *     Connection.receive ─┐
+ *     Connection.data ────┐
  *     PacketOutput.flush ─┼─▶ Tap ─▶ TapConsumer (a capture file, the feed of `$clearwing/tap`, an embedding program)
  *     open, end, close ───┘
  *

@@ -10,6 +10,10 @@ export const lingerMs = 5_000;
 /** Milliseconds after which it is destroyed in any case. */
 const lingerTotalMs = 60_000;
 
+/** Under this, a socket has its transport: listeners that find it there are shared by all sockets. A closure each would cost a KB. */
+const owner = Symbol('transport');
+type OwnedSocket = Socket & { [owner]: SocketTransport };
+
 export class SocketTransport implements Transport {
   readonly peer: PeerAddress;
   /** For what only a socket knows, such as the certificate of a TLS client. */
@@ -31,17 +35,35 @@ export class SocketTransport implements Transport {
     this.socket = socket;
     this.peer = peer;
     this.#isClosed = socket.closed;
-    socket.on('error', (error) => {
-      this.#error ??= error;
-    });
-    socket.on('close', () => {
-      this.#isClosed = true;
-      this.#handlers?.close(this.#error);
-    });
-    socket.on('end', () => {
-      this.#linger();
-      this.#handlers?.end?.();
-    });
+    (socket as OwnedSocket)[owner] = this;
+    socket.on('error', SocketTransport.#onError);
+    socket.on('close', SocketTransport.#onClose);
+    socket.on('end', SocketTransport.#onEnd);
+  }
+
+  static #onError(this: Socket, error: Error): void {
+    (this as OwnedSocket)[owner].#error ??= error;
+  }
+
+  static #onClose(this: Socket): void {
+    const transport = (this as OwnedSocket)[owner];
+    transport.#isClosed = true;
+    transport.#handlers?.close(transport.#error);
+  }
+
+  static #onEnd(this: Socket): void {
+    const transport = (this as OwnedSocket)[owner];
+    transport.#linger();
+    transport.#handlers?.end?.();
+  }
+
+  static #onData(this: Socket, chunk: Uint8Array): void {
+    const transport = (this as OwnedSocket)[owner];
+    if (!transport.#isLingering) (transport.#handlers as TransportHandlers).data(chunk);
+  }
+
+  static #onDrain(this: Socket): void {
+    ((this as OwnedSocket)[owner].#handlers as TransportHandlers).drain();
   }
 
   get local(): PeerAddress | undefined {
@@ -63,10 +85,8 @@ export class SocketTransport implements Transport {
       return;
     }
     const socket = this.socket;
-    socket.on('data', (chunk: Uint8Array) => {
-      if (!this.#isLingering) handlers.data(chunk);
-    });
-    socket.on('drain', () => handlers.drain());
+    socket.on('data', SocketTransport.#onData);
+    socket.on('drain', SocketTransport.#onDrain);
     // Explicitly, since a socket that was read by hand before (by a proxy's handshake) does not flow by itself.
     if (!this.#isPaused) socket.resume();
   }
