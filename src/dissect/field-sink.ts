@@ -32,8 +32,12 @@ export interface FieldSink {
   /** As `enter`, shown in brackets. */
   enterGenerated(field: FieldDescriptor, source: DataSource, start: number, end: number, value?: FieldValue): void;
   leave(): void;
-  /** The protocol that was just entered was given bytes up to `end`, beyond its header: filters look at all of them. Otherwise they look at those of its node. */
-  setReach(source: DataSource, end: number): void;
+  /**
+   * The protocol that was just entered was given bytes up to `end`, beyond its header: `contains` and `matches` of filters search all of them.
+   * Otherwise they search those of its node.
+   * @param isWhole - whether `len`, slices and comparisons look at all of them, too
+   */
+  setReach(source: DataSource, end: number, isWhole: boolean): void;
   /** The line of what was added or entered last, instead of label and value. */
   setText(text: string): void;
   /** Something to be said of what was added or entered last: shown below it, and found by `field` and by `_ws.expert`. */

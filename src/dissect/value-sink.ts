@@ -35,6 +35,8 @@ class Slot {
   readonly #one: FieldValue[] = [undefined];
   readonly #many: FieldValue[] = [];
   readonly bytes: Uint8Array[] | undefined;
+  /** In step with `bytes`. */
+  readonly reaches: Uint8Array[] | undefined;
   readonly layers: number[] | undefined;
   readonly texts: string[] | undefined;
 
@@ -46,6 +48,7 @@ class Slot {
   ) {
     this.field = field;
     this.bytes = bytes;
+    this.reaches = bytes === undefined ? undefined : [];
     this.layers = layers;
     this.texts = texts;
   }
@@ -68,7 +71,7 @@ class Slot {
 
   clear(): void {
     this.count = 0;
-    if (this.bytes !== undefined) this.bytes.length = 0;
+    if (this.bytes !== undefined) this.bytes.length = this.reaches!.length = 0;
     if (this.layers !== undefined) this.layers.length = 0;
     if (this.texts !== undefined) this.texts.length = 0;
   }
@@ -138,6 +141,10 @@ export class ValueSink implements GroupingSink, FieldValues {
     return this.#slots[field.index]?.bytes;
   }
 
+  reachesOf(field: FieldDescriptor): readonly Uint8Array[] | undefined {
+    return this.#slots[field.index]?.reaches;
+  }
+
   layersOf(field: FieldDescriptor): readonly number[] | undefined {
     return this.#slots[field.index]?.layers;
   }
@@ -190,11 +197,14 @@ export class ValueSink implements GroupingSink, FieldValues {
 
   leave(): void {}
 
-  setReach(source: DataSource, end: number): void {
-    const bytes = this.#last?.bytes;
-    if (bytes === undefined || bytes.length === 0) return;
-    const start = bytes[bytes.length - 1]!.byteOffset - source.bytes.byteOffset;
-    bytes[bytes.length - 1] = source.bytes.subarray(start, Math.max(start, end));
+  setReach(source: DataSource, end: number, isWhole: boolean): void {
+    const last = this.#last;
+    if (last === undefined || last.bytes === undefined || last.count === 0) return;
+    const index = last.count - 1;
+    const start = last.bytes[index]!.byteOffset - source.bytes.byteOffset;
+    const reach = source.bytes.subarray(start, Math.max(start, end));
+    last.reaches![index] = reach;
+    if (isWhole) last.bytes[index] = reach;
   }
 
   setText(text: string): void {
@@ -221,7 +231,11 @@ export class ValueSink implements GroupingSink, FieldValues {
 
   #keep(slot: Slot, source: DataSource, start: number, end: number, value: FieldValue): void {
     slot.push(value);
-    if (slot.bytes !== undefined) slot.bytes.push(source.bytes.subarray(start, Math.max(start, end)));
+    if (slot.bytes !== undefined) {
+      const bytes = source.bytes.subarray(start, Math.max(start, end));
+      slot.bytes.push(bytes);
+      slot.reaches!.push(bytes);
+    }
     if (slot.layers !== undefined) slot.layers.push(this.#layerCounts[slot.field.protocol.index]!);
     if (slot.texts !== undefined) slot.texts.push(slot.field.label);
   }

@@ -20,6 +20,11 @@ describe('bytes that a protocol was given', () => {
     ['tcp contains "MQTT"', 1],
     ['tcp[33:1] == 00 && tcp.len == 2', 1],
     ['len(tcp) == 34', 1],
+    ['ip contains "MQTT"', 1],
+    ['eth matches "MQTT"', 1],
+    ['ip#1 contains "MQTT"', 1],
+    ['len(ip) == 20 && len(eth) == 14', 14],
+    ['ip[20:] != ip[20:] || eth[14:]', 0],
   ])('are found by %s behind the header', async (text, count) => {
     const filter = compileFilter(text);
     const matches = frameMatcher(filter);

@@ -11,6 +11,8 @@ export type ValueReader = (values: FieldValues) => readonly FieldValue[] | undef
 export interface CheckedOperand extends ValueShape {
   readonly kind: ValueKind;
   readonly read: ValueReader;
+  /** What `contains` and `matches` search; of a protocol, also what lies behind its header. */
+  readonly search: ValueReader;
   /** A value that is the same for all frames. */
   readonly constant: LiteralValue | undefined;
   /** Whether it was calculated: alone, it is a test for not being 0. */
@@ -22,7 +24,8 @@ export interface CheckedOperand extends ValueShape {
 export function constantOperand(shape: ValueShape, constant: LiteralValue): CheckedOperand {
   // A network compares as a value does; it never becomes one.
   const list = [constant as Exclude<LiteralValue, Network>];
-  return { ...shape, kind: kindOf(shape.type), read: () => list, constant, isCalculated: false, isSlice: false };
+  const read = () => list;
+  return { ...shape, kind: kindOf(shape.type), read, search: read, constant, isCalculated: false, isSlice: false };
 }
 
 export function computedOperand(
@@ -30,6 +33,7 @@ export function computedOperand(
   field: FieldDescriptor | undefined,
   read: ValueReader,
   isCalculated = false,
+  search = read,
 ): CheckedOperand {
-  return { type, field, kind: kindOf(type), read, constant: undefined, isCalculated, isSlice: false };
+  return { type, field, kind: kindOf(type), read, search, constant: undefined, isCalculated, isSlice: false };
 }

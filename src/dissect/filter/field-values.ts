@@ -9,9 +9,12 @@ export interface FieldValues {
   /** Entries of `protocol` and `none` fields are undefined: that there is one says that the field is present. */
   valuesOf(field: FieldDescriptor): readonly FieldValue[] | undefined;
   /**
-   * For `protocol` fields: the bytes from `start` to `end` of their node, or up to where `FieldSink.setReach` says, a view. Asked only of fields in `DisplayFilter.bytesFields`.
+   * For `protocol` fields: the bytes from `start` to `end` of their node, or up to where `FieldSink.setReach` says, if these are `isWhole`, a view.
+   * Asked only of fields in `DisplayFilter.bytesFields`.
    */
   bytesOf(field: FieldDescriptor): readonly Uint8Array[] | undefined;
+  /** As `bytesOf`, up to where `FieldSink.setReach` says: what `contains` and `matches` search. */
+  reachesOf(field: FieldDescriptor): readonly Uint8Array[] | undefined;
   /**
    * How many layers of the field's protocol the frame had up to the occurrence, its own included: 1 for the first TCP header, 2 for one inside
    * it. Asked only of fields in `DisplayFilter.layeredFields`.

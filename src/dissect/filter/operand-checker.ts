@@ -133,8 +133,9 @@ export class OperandChecker {
       if (field.type === 'protocol') this.bytesFields.add(one);
       if (ranges !== undefined) this.layeredFields.add(one);
     }
-    const readers = same.map((one) => readField(one, ranges));
-    return computedOperand(field.type, field, readers.length === 1 ? readers[0]! : readAll(readers));
+    const read = readAll(same.map((one) => readField(one, ranges)));
+    if (field.type !== 'protocol') return computedOperand(field.type, field, read);
+    return computedOperand(field.type, field, read, false, readAll(same.map((one) => searchProtocol(one, ranges))));
   }
 
   #checkSlice(operand: Operand & { kind: 'slice' }): CheckedOperand {
@@ -199,6 +200,11 @@ function readField(field: FieldDescriptor, ranges: readonly IndexRange[] | undef
   return ranges === undefined ? read : (values) => inLayers(read(values), values, field, ranges);
 }
 
+function searchProtocol(field: FieldDescriptor, ranges: readonly IndexRange[] | undefined): ValueReader {
+  if (ranges === undefined) return (values) => orUndefined(values.reachesOf(field));
+  return (values) => inLayers(orUndefined(values.reachesOf(field)), values, field, ranges);
+}
+
 function orUndefined<T>(list: readonly T[] | undefined): readonly T[] | undefined {
   return list === undefined || list.length === 0 ? undefined : list;
 }
@@ -216,6 +222,7 @@ function inLayers(
 }
 
 function readAll(readers: readonly ValueReader[]): ValueReader {
+  if (readers.length === 1) return readers[0]!;
   return (values) => {
     let all: FieldValue[] | undefined;
     for (const read of readers) {

@@ -1,5 +1,5 @@
 /** Comparisons, searches and membership, made into functions of a frame's values. */
-import type { FieldValue } from '../field.ts';
+import type { FieldType, FieldValue } from '../field.ts';
 import type { CheckedOperand, ValueReader } from './checked-operand.ts';
 import { compareValues, containsBytes, holds, testAgainst, type ValueTest } from './compare-values.ts';
 import type { ComparisonOperator, Expression, Operand, Quantifier } from './expression.ts';
@@ -122,17 +122,19 @@ export function compileSearch(relation: Relation<'search'>, checker: OperandChec
   const left = checkComparable(relation.left, sign, checker);
   if (!canSearch(left.kind)) refuse(left, sign, relation.left);
   const quantifier = relation.quantifier ?? 'any';
-  if (operator === 'matches') return testValues(left.read, compileMatches(relation.right, left), quantifier);
+  if (operator === 'matches') return testValues(left.search, compileMatches(relation.right, left), quantifier);
   if (checker.isLiteral(relation.right)) {
-    return testValues(left.read, containsTest(resolvePart(relation.right, left)), quantifier);
+    return testValues(left.search, containsTest(resolvePart(relation.right, left), left.type), quantifier);
   }
   const [whole, part] = checkPair(relation, checker);
-  return testPairs(whole.read, part.read, contains, quantifier);
+  return testPairs(whole.search, part.read, contains, quantifier);
 }
 
-function containsTest(part: unknown): ValueTest {
+function containsTest(part: unknown, type: FieldType): ValueTest {
   if (typeof part === 'string') return (value) => containsText(value, part);
   const bytes = part as Uint8Array;
+  // Bytes contain what is empty; texts and protocols do not, as Wireshark has it.
+  if (bytes.length === 0 && type === 'protocol') return () => false;
   return (value) => containsBytes(value as Uint8Array, bytes);
 }
 
@@ -151,7 +153,8 @@ function compileMatches(right: Operand, left: CheckedOperand): ValueTest {
   const isText = left.kind === 'string';
   const expression = compilePattern(right, !isText);
   if (isText) return (value) => expression.test(String(value));
-  return (value) => expression.test(latin1(value as Uint8Array));
+  // Nothing matches where there are no bytes, as Wireshark has it.
+  return (value) => (value as Uint8Array).length > 0 && expression.test(latin1(value as Uint8Array));
 }
 
 /** Bytes of which a character each is made at once: more arguments than that a call does not bear. */

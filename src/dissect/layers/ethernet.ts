@@ -73,6 +73,7 @@ export function describeEthernet(sink: FieldSink, headers: FrameHeaders): void {
   const bytes = frame.bytes;
   const type = uint16At(bytes, typeOffset);
   sink.enter(f.self, frame, 0, headerLength);
+  sink.setReach(frame, bytes.length, false);
   if (sink.wantsText) {
     const addresses = `Src: ${formatBytes(bytes.subarray(6, 12), ':')}, Dst: ${formatBytes(bytes.subarray(0, 6), ':')}`;
     sink.setText(type < etherTypeMin ? 'IEEE 802.3 Ethernet ' : `Ethernet II, ${addresses}`);

@@ -145,6 +145,7 @@ export function describeIpv4(sink: FieldSink, headers: FrameHeaders): void {
   const source = uint32At(bytes, at + 12);
   const destination = uint32At(bytes, at + 16);
   sink.enter(f.self, frame, at, at + Math.max(headerLength, headerLengthMin));
+  sink.setReach(frame, headers.ipEnd, false);
   if (sink.wantsText && headerLength >= headerLengthMin) {
     sink.setText(`${f.self.label}, Src: ${formatIpv4(source)}, Dst: ${formatIpv4(destination)}`);
   }

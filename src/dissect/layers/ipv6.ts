@@ -144,6 +144,7 @@ export function describeIpv6(sink: FieldSink, headers: FrameHeaders): void {
   const bytes = frame.bytes;
   const at = headers.ipOffset;
   sink.enter(f.self, frame, at, at + headerLength);
+  sink.setReach(frame, headers.ipEnd, false);
   if (sink.wantsText) {
     const source = formatIpv6(bytes.subarray(at + 8, at + 24));
     sink.setText(`${f.self.label}, Src: ${source}, Dst: ${formatIpv6(bytes.subarray(at + 24, at + 40))}`);

@@ -94,6 +94,7 @@ function describeCooked(sink: FieldSink, headers: FrameHeaders): void {
   const frame = headers.frame;
   const bytes = frame.bytes;
   sink.enter(f.self, frame, 0, 16);
+  sink.setReach(frame, bytes.length, false);
   if (sink.wantsText) sink.setText('Linux cooked capture v1');
   sink.add(f.packetType, frame, 0, 2, uint16At(bytes, 0));
   sink.add(f.hardwareType, frame, 2, 4, uint16At(bytes, 2));
@@ -110,6 +111,7 @@ function describeCooked2(sink: FieldSink, headers: FrameHeaders): void {
   const frame = headers.frame;
   const bytes = frame.bytes;
   sink.enter(f.self, frame, 0, 20);
+  sink.setReach(frame, bytes.length, false);
   if (sink.wantsText) sink.setText('Linux cooked capture v2');
   describeProtocol(sink, headers, 0);
   sink.add(f.interfaceIndex, frame, 4, 8, uint32At(bytes, 4));
@@ -139,6 +141,7 @@ function describeLoopback(sink: FieldSink, headers: FrameHeaders): void {
   if (headers.cookedOffset < 0 || !sink.wants(loopbackFields.self)) return;
   const frame = headers.frame;
   sink.enter(loopbackFields.self, frame, 0, 4);
+  sink.setReach(frame, frame.bytes.length, false);
   sink.add(loopbackFields.family, frame, 0, 4, loopbackFamily(frame.bytes));
   sink.leave();
 }

@@ -79,7 +79,7 @@ export function describeTcp(sink: FieldSink, dissection: FrameDissection): void 
   const at = headers.tcpOffset;
   const headerLength = (bytes[at + 12]! >> 4) * 4;
   sink.enter(f.self, source, at, Math.min(at + Math.max(headerLength, headerLengthMin), bytes.length));
-  sink.setReach(source, headers.payloadOffset + headers.payloadLength);
+  sink.setReach(source, headers.payloadOffset + headers.payloadLength, true);
   if (sink.wantsText) sink.setText(tcpLine(headers, segment));
   sink.add(f.sourcePort, source, at, at + 2, headers.sourcePort);
   sink.add(f.destinationPort, source, at + 2, at + 4, headers.destinationPort);

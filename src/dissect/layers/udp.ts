@@ -36,6 +36,7 @@ export function describeUdp(sink: FieldSink, dissection: FrameDissection): void 
   const bytes = source.bytes;
   const at = headers.udpOffset;
   sink.enter(f.self, source, at, at + headerLength);
+  sink.setReach(source, headers.payloadOffset + headers.payloadLength, false);
   if (sink.wantsText) {
     sink.setText(`${f.self.label}, Src Port: ${headers.sourcePort}, Dst Port: ${headers.destinationPort}`);
   }

@@ -59,6 +59,7 @@ function describeTag(sink: FieldSink, headers: FrameHeaders, at: number): void {
   const frame = headers.frame;
   const word = uint16At(frame.bytes, at);
   sink.enter(f.self, frame, at, at + 4);
+  sink.setReach(frame, frame.bytes.length, false);
   if (sink.wantsText) {
     sink.setText(`802.1Q Virtual LAN, PRI: ${word >> 13}, DEI: ${(word >> 12) & 1}, ID: ${word & 0xfff}`);
   }
@@ -74,6 +75,7 @@ function describeProviderTag(sink: FieldSink, headers: FrameHeaders, at: number)
   const frame = headers.frame;
   const word = uint16At(frame.bytes, at);
   sink.enter(f.self, frame, at, at + 4);
+  sink.setReach(frame, frame.bytes.length, false);
   if (sink.wantsText) sink.setText(`IEEE 802.1ad, ID: ${word & 0xfff}`);
   sink.add(f.priority, frame, at, at + 2, word >> 13);
   sink.add(f.dei, frame, at, at + 2, (word >> 12) & 1);

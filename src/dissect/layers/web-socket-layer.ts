@@ -71,7 +71,8 @@ export class WebSocketLayer implements UpperLayer {
       const first = bytes[start]!;
       const second = bytes[start + 1]!;
       const isMasked = second >= 0x80;
-      sink.enter(f.self, source, start, this.end);
+      sink.enter(f.self, source, start, Math.min(this.payloadStart, this.end));
+      sink.setReach(source, this.end, false);
       sink.add(f.fin, source, start, start + 1, first >= 0x80);
       sink.add(f.reserved, source, start, start + 1, (first >> 4) & 7);
       sink.add(f.opcode, source, start, start + 1, first & 15);

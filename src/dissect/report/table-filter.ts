@@ -45,6 +45,10 @@ class RowValues<R> implements FieldValues {
     return undefined;
   }
 
+  reachesOf(): undefined {
+    return undefined;
+  }
+
   layersOf(): undefined {
     return undefined;
   }

@@ -84,6 +84,10 @@ export class SampleValues implements FieldValues {
     return this.valuesOf(field) as Uint8Array[] | undefined;
   }
 
+  reachesOf(field: FieldDescriptor): readonly Uint8Array[] | undefined {
+    return this.bytesOf(field);
+  }
+
   layersOf(field: FieldDescriptor): readonly number[] | undefined {
     const layers = this.#frame[`${field.name}#`] as number[] | undefined;
     return layers ?? this.valuesOf(field)?.map(() => 1);

@@ -86,12 +86,14 @@ class TsharkFrame implements FieldValues {
   readonly #registry: FieldRegistry;
   readonly #values = new Map<FieldDescriptor, FieldValue[]>();
   readonly #bytes = new Map<FieldDescriptor, Uint8Array[]>();
+  readonly #reaches = new Map<FieldDescriptor, Uint8Array[]>();
 
   constructor(registry: FieldRegistry) {
     this.#registry = registry;
   }
 
-  add(name: string, show: string, hex: string | undefined, bytes: Uint8Array): void {
+  /** @param reach - `bytes`, and what follows them in the frame: what is searched of a protocol that others lie in */
+  add(name: string, show: string, hex: string | undefined, bytes: Uint8Array, reach: Uint8Array): void {
     const field = this.#registry.find(name)?.[0];
     if (field === undefined) return;
     const values = this.#values.get(field);
@@ -100,8 +102,14 @@ class TsharkFrame implements FieldValues {
     else values.push(value);
     if (field.type !== 'protocol') return;
     const layers = this.#bytes.get(field);
-    if (layers === undefined) this.#bytes.set(field, [bytes]);
-    else layers.push(bytes);
+    const searched = name === 'mqtt' ? bytes : reach;
+    if (layers === undefined) {
+      this.#bytes.set(field, [bytes]);
+      this.#reaches.set(field, [searched]);
+    } else {
+      layers.push(bytes);
+      this.#reaches.get(field)!.push(searched);
+    }
   }
 
   valuesOf(field: FieldDescriptor): readonly FieldValue[] | undefined {
@@ -110,6 +118,10 @@ class TsharkFrame implements FieldValues {
 
   bytesOf(field: FieldDescriptor): readonly Uint8Array[] | undefined {
     return this.#bytes.get(field);
+  }
+
+  reachesOf(field: FieldDescriptor): readonly Uint8Array[] | undefined {
+    return this.#reaches.get(field);
   }
 
   /** tshark counts all MQTT packets of a segment as one layer, and these captures have no tunnels. */
@@ -175,8 +187,9 @@ export function readTsharkFrames(path: string, registry: FieldRegistry): TsharkF
     const start = Number(attribute(line, 'pos'));
     // The bytes of TCP are those of the whole segment, though its line in the tree is about the header.
     const end = name === 'tcp' ? undefined : start + Number(attribute(line, 'size'));
-    const bytes = packets[frames.length - 1]!.subarray(start, end);
-    frames.at(-1)!.add(name, attribute(line, 'show') ?? '', attribute(line, 'value'), bytes);
+    const packet = packets[frames.length - 1]!;
+    const bytes = packet.subarray(start, end);
+    frames.at(-1)!.add(name, attribute(line, 'show') ?? '', attribute(line, 'value'), bytes, packet.subarray(start));
   }
   return frames;
 }
