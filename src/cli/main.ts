@@ -108,5 +108,15 @@ behaves as that command.
 `;
 }
 
+/** Nothing is left to do, and yet the command has not ended: what it waits for never comes. */
+function failUnfinished(): void {
+  process.stderr.write('clearwing: the command ended unfinished\n');
+  process.exitCode = failure;
+}
+
 endQuietlyWithoutReader();
-process.exitCode = await run(process.argv[1] ?? 'clearwing', process.argv.slice(2));
+process.once('beforeExit', failUnfinished);
+void run(process.argv[1] ?? 'clearwing', process.argv.slice(2)).then((status) => {
+  process.off('beforeExit', failUnfinished);
+  process.exitCode = status;
+});
