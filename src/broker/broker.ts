@@ -18,6 +18,7 @@ import { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import { Counters } from './counters.ts';
 import { FlowControl } from './flow-control.ts';
+import { FramerPool } from './framer-pool.ts';
 import { withHooks } from './hook-authority.ts';
 import { type BrokerHooks, guardedHooks } from './hooks.ts';
 import { openSockets } from './listen.ts';
@@ -171,7 +172,7 @@ export class Broker {
     const connection = new Connection(context, listener, transport, isOverLimit);
     if (isOverLimit) context.overLimit.add(connection);
     else {
-      listener.connections.add(connection);
+      listener.connectionCount++;
       context.connections.add(connection);
     }
     context.counters.socketsAccepted++;
@@ -346,6 +347,7 @@ class Context implements BrokerContext {
   readonly retained: RetainedMessages;
   readonly wireForms = new WireForms();
   readonly outputPool = new OutputPool();
+  readonly framerPool = new FramerPool();
   readonly flow: FlowControl;
   readonly connections = new Set<Connection>();
   readonly tap = new Tap(() => [...this.connections, ...this.overLimit]);

@@ -7,8 +7,7 @@
  * A handler that needs time returns a promise: nothing more is read from this connection until it is done, others go on.
  */
 import { AssertionError } from '../base/assert.ts';
-import { WheelTimer } from '../base/timer-wheel.ts';
-import { connectReturnCode, PacketFramer, peekProtocolLevel } from '../codec/index.ts';
+import { connectReturnCode, type PacketFramer, peekProtocolLevel } from '../codec/index.ts';
 import type { WillMessage } from '../codec/packets.ts';
 import type { InboundTopicAliases } from '../exchange/topic-aliases.ts';
 import { MalformedPacketError, MqttError, PacketTooLargeError } from '../protocol/errors.ts';
@@ -40,28 +39,36 @@ export class Connection extends PacketOutput implements TransportHandlers {
   willMessage: WillMessage | undefined = undefined;
   inboundAliases: InboundTopicAliases | undefined = undefined;
   authentication: EnhancedAuthentication | undefined = undefined;
-  readonly framer = new PacketFramer();
   readonly isOverLimit: boolean;
   /** Packets wait in the framer, and nothing is read, while a handler is at work, receivers catch up or our answers are not taken. */
   #waitsFor: 'nothing' | 'handler' | 'receivers' | 'own output' = 'nothing';
   /** Unsent bytes when `own output` was last looked at. */
   #unsentBefore = 0;
+  /** Only while there are bytes that have not been worked through. */
+  #framer: PacketFramer | undefined = undefined;
+  /** Bytes of the largest packet that is accepted. */
+  #packetSizeMax: number;
   /** Made with the first message that takes the quick way: many clients only listen. */
   #relay: QosZeroRelay | undefined = undefined;
   #refusals: { count: number; readonly since: number } | undefined = undefined;
   #lastReceivedAt: number;
-  readonly #watchdog: ConnectionWatchdog;
 
   /** @param isOverLimit it is one connection too many and is only here to be told so */
   constructor(context: BrokerContext, listener: BrokerListener, transport: Transport, isOverLimit = false) {
     super(context, listener, transport);
     this.isOverLimit = isOverLimit;
     this.#lastReceivedAt = context.clock.monotonic();
-    this.framer.maximumPacketSize = Math.min(connectPacketSizeMax, packetSizeLimit(context.settings));
-    this.#watchdog = new ConnectionWatchdog(this);
-    context.wheel.schedule(this.#watchdog, context.settings.connectTimeout * 1000);
+    this.#packetSizeMax = Math.min(connectPacketSizeMax, packetSizeLimit(context.settings));
+    context.wheel.schedule(this, context.settings.connectTimeout * 1000);
     if (context.tap.isActive) context.tap.opened(this);
     transport.start(this);
+  }
+
+  /** Stands at the packet that is being handled. */
+  get framer(): PacketFramer {
+    // Which version it is to be is known from the CONNECT on; until then the strictest fits all.
+    this.#framer ??= this.context.framerPool.take(this.#packetSizeMax, this.protocolLevel ?? 5);
+    return this.#framer;
   }
 
   /** The quick way of QoS 0. */
@@ -84,9 +91,10 @@ export class Connection extends PacketOutput implements TransportHandlers {
     this.state = 'open';
     this.session = session;
     this.keepAlive = keepAlive;
-    this.framer.maximumPacketSize = packetSizeLimit(this.context.settings);
-    this.context.wheel.cancel(this.#watchdog);
-    if (keepAlive > 0) this.context.wheel.schedule(this.#watchdog, keepAlive * 1500);
+    this.#packetSizeMax = packetSizeLimit(this.context.settings);
+    this.framer.maximumPacketSize = this.#packetSizeMax;
+    this.context.wheel.cancel(this);
+    if (keepAlive > 0) this.context.wheel.schedule(this, keepAlive * 1500);
   }
 
   /** The transport has bytes. */
@@ -102,10 +110,11 @@ export class Connection extends PacketOutput implements TransportHandlers {
 
   /** Works through the packets that are there. */
   #pump(): void {
-    const { flow } = this.context;
+    const { framer } = this;
+    const { flow, framerPool } = this.context;
     flow.forgetNoted();
     try {
-      while (this.state !== 'closing' && this.state !== 'closed' && this.framer.next()) {
+      while (this.state !== 'closing' && this.state !== 'closed' && framer.next()) {
         const pending = processPacket(this);
         if (pending !== undefined) {
           this.#suspendUntil(pending);
@@ -115,6 +124,11 @@ export class Connection extends PacketOutput implements TransportHandlers {
         if (flow.hasNoted && this.#isHeld()) return;
       }
       this.flushRelay();
+      // In its other states it holds the packet that was the last, and nobody needs it.
+      if (framer.bufferedBytes === 0 && this.state !== 'closing' && this.state !== 'closed') {
+        this.#framer = undefined;
+        framerPool.put(framer);
+      }
       if (flow.hasNoted) this.#isHeld();
     } catch (error) {
       this.#fail(error);
@@ -215,8 +229,11 @@ export class Connection extends PacketOutput implements TransportHandlers {
     if (++refusals.count <= refusalLinesMax) log.write('warning', line);
   }
 
-  /** Time is up: no CONNECT in time, or silence for 1.5 × keep alive. [MQTT-3.1.2-22] */
-  watchdogExpired(): void {
+  /**
+   * Time is up: no CONNECT in time, or silence for 1.5 × keep alive. [MQTT-3.1.2-22] The timer runs for the CONNECT first and for the keep
+   * alive then, which is looked at only when it might be over.
+   */
+  override onExpire(): void {
     if (this.state === 'awaiting-connect' || this.state === 'authenticating') {
       this.context.counters.connectTimeouts++;
       const what =
@@ -229,7 +246,7 @@ export class Connection extends PacketOutput implements TransportHandlers {
     const silentMs = this.context.clock.monotonic() - this.#lastReceivedAt;
     const allowedMs = this.keepAlive * 1500;
     if (silentMs < allowedMs) {
-      this.context.wheel.schedule(this.#watchdog, allowedMs - silentMs);
+      this.context.wheel.schedule(this, allowedMs - silentMs);
       return;
     }
     this.context.counters.keepAliveTimeouts++;
@@ -259,14 +276,14 @@ export class Connection extends PacketOutput implements TransportHandlers {
     if (this.context.tap.isActive) this.context.tap.closed(this, error !== undefined);
     this.state = 'closed';
     this.discardOutput();
-    this.listener.connections.delete(this);
+    if (!this.isOverLimit) this.listener.connectionCount--;
     this.context.connectionClosed(this);
   }
 
   /** Lets go of the Session, with its will if it is due. */
   #detach(line: string, publishesWill: boolean): void {
     const { context, session, identity } = this;
-    context.wheel.cancel(this.#watchdog);
+    context.wheel.cancel(this);
     const isLogged = session === undefined || context.settings.connectionMessages;
     if (isLogged && line !== '') context.log.write('notice', `${line}.`);
     if (session === undefined || (session.connection !== this && session.claimant !== this)) return;
@@ -345,18 +362,6 @@ export class Connection extends PacketOutput implements TransportHandlers {
       log.write('debug', `Sending CONNACK to ${this.transport.peer.address} (0, ${code})`);
     }
     this.send({ type: PacketType.CONNACK, sessionPresent: false, reasonCode, properties: undefined });
-  }
-}
-
-/** One timer per connection: first for the CONNECT, then for the keep alive, which it checks only when it might be over. */
-class ConnectionWatchdog extends WheelTimer {
-  readonly #connection: Connection;
-  constructor(connection: Connection) {
-    super();
-    this.#connection = connection;
-  }
-  override onExpire(): void {
-    this.#connection.watchdogExpired();
   }
 }
 

@@ -5,6 +5,7 @@ import type { Authority } from './auth.ts';
 import type { Connection } from './connection.ts';
 import type { Counters } from './counters.ts';
 import type { FlowControl } from './flow-control.ts';
+import type { FramerPool } from './framer-pool.ts';
 import type { BrokerHooks } from './hooks.ts';
 import type { Log } from './log.ts';
 import type { Message } from './message.ts';
@@ -37,6 +38,7 @@ export interface BrokerContext {
   readonly store: Store | undefined;
   readonly wireForms: WireForms;
   readonly outputPool: OutputPool;
+  readonly framerPool: FramerPool;
   readonly connections: Set<Connection>;
   readonly flow: FlowControl;
   /** Where connections can be watched. */

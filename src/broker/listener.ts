@@ -1,13 +1,13 @@
-/** One listener of the broker: its settings and the connections that came through it. */
+/** One listener of the broker: its settings, and how many connections came through it. */
 import type { Listener } from '../transport/transport.ts';
-import type { Connection } from './connection.ts';
 import type { ListenerSettings } from './options.ts';
 
 export class BrokerListener {
   readonly settings: ListenerSettings;
   /** Its position in the configuration. */
   readonly index: number;
-  readonly connections = new Set<Connection>();
+  /** Connections that are there. */
+  connectionCount = 0;
   /** Open sockets: one for each address family. */
   readonly sockets: Listener[] = [];
 
@@ -24,6 +24,6 @@ export class BrokerListener {
   /** Whether one connection more would be too many. */
   get isFull(): boolean {
     const { maxConnections } = this.settings;
-    return maxConnections >= 0 && this.connections.size >= maxConnections;
+    return maxConnections >= 0 && this.connectionCount >= maxConnections;
   }
 }

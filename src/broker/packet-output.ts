@@ -3,6 +3,7 @@
  * is much of it), and what a client cannot or does not take is found out here.
  */
 import { RingQueue } from '../base/ring-queue.ts';
+import { WheelTimer } from '../base/timer-wheel.ts';
 import { encodeAcknowledge, encodePacket, packetSizeMax } from '../codec/index.ts';
 import type { Packet, PublishAcknowledgeType } from '../codec/packets.ts';
 import type { OutboundTopicAliases } from '../exchange/topic-aliases.ts';
@@ -38,7 +39,7 @@ interface HeldBack {
   isSafe: boolean;
 }
 
-export abstract class PacketOutput implements TapSubject {
+export abstract class PacketOutput extends WheelTimer implements TapSubject {
   state: ConnectionState = 'awaiting-connect';
   readonly context: BrokerContext;
   readonly listener: BrokerListener;
@@ -59,6 +60,7 @@ export abstract class PacketOutput implements TapSubject {
   #heldBack: RingQueue<HeldBack> | undefined = undefined;
 
   constructor(context: BrokerContext, listener: BrokerListener, transport: Transport) {
+    super();
     this.context = context;
     this.listener = listener;
     this.transport = transport;

@@ -33,6 +33,8 @@ import type { PendingWill } from './will.ts';
 export const neverExpires = 0xffff_ffff;
 
 const noSubscriptions: ReadonlyMap<string, Subscription> = new Map();
+/** Of all Sessions for which nothing has ever waited. */
+const emptyQueue = new DeliveryQueue();
 
 export class Session implements RestingSource {
   readonly clientIdentifier: string;
@@ -43,7 +45,6 @@ export class Session implements RestingSource {
   claimant: Connection | undefined = undefined;
   /** Seconds the Session outlives its connection; 0 ends it with the connection. */
   expiryInterval = 0;
-  readonly queue = new DeliveryQueue(this);
   /** A will that waits for its delay. */
   pendingWill: PendingWill | undefined = undefined;
   /** Retained messages still to be sent, one after the other, for subscriptions just made: at most one replay for each. */
@@ -56,6 +57,7 @@ export class Session implements RestingSource {
   acknowledgements = 0;
   /** Made when they are first needed, as the others: most Sessions of most brokers are absent or idle. */
   #subscriptions: Map<string, Subscription> | undefined = undefined;
+  #queue: DeliveryQueue | undefined = undefined;
   /** Of the client, on its connection: 1–65,535. */
   #receiveMaximum = packetIdentifierMax;
   #inboundMaximum = packetIdentifierMax;
@@ -73,6 +75,16 @@ export class Session implements RestingSource {
     this.#context = context;
     this.clientIdentifier = identity.clientIdentifier;
     this.identity = identity;
+  }
+
+  /** What waits to be sent; `#ownQueue` is what something may be put into. */
+  get queue(): DeliveryQueue {
+    return this.#queue ?? emptyQueue;
+  }
+
+  get #ownQueue(): DeliveryQueue {
+    this.#queue ??= new DeliveryQueue(this);
+    return this.#queue;
   }
 
   /** What is in flight to its client. */
@@ -107,7 +119,7 @@ export class Session implements RestingSource {
   /** Nothing is subscribed to and nothing waits any more: it has ended. */
   clear(): void {
     this.#subscriptions = undefined;
-    this.queue.clear();
+    this.#queue?.clear();
   }
 
   unsubscribed(requestedFilter: string): void {
@@ -200,13 +212,14 @@ export class Session implements RestingSource {
     this.#restingInbound = inboundCount;
     if (resting === undefined) return;
     this.#lastPosition = resting.last;
-    this.queue.beginResting(resting);
+    this.#ownQueue.beginResting(resting);
   }
 
   /** Has everything that waits for the absent client rest in the store. False, and nothing happens, if that has not got all of it yet. */
   rest(): boolean {
-    const { store, clientIdentifier, queue } = this;
+    const { store, clientIdentifier } = this;
     if (store === undefined || this.connection !== undefined) return false;
+    const queue = this.#ownQueue;
     const deliveries = [...(this.#outbound?.pending() ?? []), ...queue.entries()];
     const [first] = deliveries;
     if (first === undefined || !store.rest(clientIdentifier, deliveries)) return false;
@@ -479,10 +492,11 @@ export class Session implements RestingSource {
 
   #enqueue(delivery: Delivery): void {
     const { counters, settings, flow } = this.#context;
-    let outcome = this.queue.add(delivery, settings);
-    if (outcome === 'too-many') outcome = this.queue.add(delivery, settings, flow.waitingFor(this));
-    if (outcome !== 'queued' && this.#makeRoom()) outcome = this.queue.add(delivery, settings);
-    if (this.connection !== undefined && this.queue.length >= behindMessages) flow.note(this);
+    const queue = this.#ownQueue;
+    let outcome = queue.add(delivery, settings);
+    if (outcome === 'too-many') outcome = queue.add(delivery, settings, flow.waitingFor(this));
+    if (outcome !== 'queued' && this.#makeRoom()) outcome = queue.add(delivery, settings);
+    if (this.connection !== undefined && queue.length >= behindMessages) flow.note(this);
     if (outcome === 'queued') {
       if (this.store !== undefined) this.#keep(this.store, delivery);
       if (this.connection === undefined) this.#context.sessions.absent.note(this);
