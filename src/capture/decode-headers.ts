@@ -31,6 +31,8 @@ const cooked2HeaderLength = 20;
 const ipv4HeaderLength = 20;
 const ipv6HeaderLength = 40;
 const tcpHeaderLength = 20;
+/** Bytes that must be there of a header that the capture cut. */
+const tcpHeaderLengthCut = 16;
 const udpHeaderLength = 8;
 const fragmentHeaderLength = 8;
 
@@ -288,7 +290,8 @@ function decodeTransport(headers: FrameHeaders, bytes: Uint8Array, at: number, e
 }
 
 function decodeTcp(headers: FrameHeaders, bytes: Uint8Array, at: number, end: number, wireEnd: number): void {
-  if (at + tcpHeaderLength > end) return;
+  // Up to the window is enough for the capture's sake: Wireshark looks no further for most of what it says, either.
+  if (at + (end < wireEnd ? tcpHeaderLengthCut : tcpHeaderLength) > end) return;
   headers.tcpOffset = at;
   headers.sourcePort = uint16(bytes, at);
   headers.destinationPort = uint16(bytes, at + 2);

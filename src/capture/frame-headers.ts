@@ -68,3 +68,11 @@ export class FrameHeaders {
 function uint32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
+
+/** Whether the capture cut the frame within the options of its segment. */
+export function areOptionsCut(headers: FrameHeaders): boolean {
+  const { frame, source, tcpOffset } = headers;
+  const captured = frame.bytes.length;
+  if (captured >= frame.length || source !== frame || tcpOffset < 0) return false;
+  return tcpOffset + (frame.bytes[tcpOffset + 12]! >> 4) * 4 > captured;
+}

@@ -6,7 +6,7 @@
  */
 import { type Direction, type SegmentAnalysis, segmentMarks } from './flow.ts';
 import type { Frame } from './frame.ts';
-import type { FrameHeaders } from './frame-headers.ts';
+import { areOptionsCut, type FrameHeaders } from './frame-headers.ts';
 import { type SegmentHistory, windowScaleUnknown, windowScaleUnused } from './segment-history.ts';
 import { SegmentRecord } from './segment-record.ts';
 import { sequenceAfter, sequenceDistance } from './sequence.ts';
@@ -132,7 +132,9 @@ function setWindow(record: SegmentRecord, own: SegmentHistory, peer: SegmentHist
   if ((headers.tcpFlags & syn) !== 0) {
     const shift = windowShiftOf(headers);
     if (shift >= 0) own.windowScale = shift;
-    if (own.windowScale === windowScaleUnknown) {
+    if (areOptionsCut(headers)) {
+      // Nobody knows whether there was one.
+    } else if (own.windowScale === windowScaleUnknown) {
       own.windowScale = windowScaleUnused;
       peer.windowScale = windowScaleUnused;
     } else if ((headers.tcpFlags & ack) !== 0 && peer.windowScale === windowScaleUnused) {

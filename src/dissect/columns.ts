@@ -1,16 +1,16 @@
 /** The columns of a summary row: source, destination, protocol and info, as tshark prints them. */
 import type { Utf8Buffer } from '../base/utf8-buffer.ts';
 import { type SegmentAnalysis, segmentMarks } from '../capture/flow.ts';
-import type { FrameHeaders } from '../capture/frame-headers.ts';
+import { areOptionsCut, type FrameHeaders } from '../capture/frame-headers.ts';
 import { formatBytes, formatIpv4, formatIpv6 } from './format-address.ts';
-import { type FrameDissection, isWrapper, troubledProtocol } from './frame-dissection.ts';
+import { cutPortsOffset, type FrameDissection, isWrapper, troubledProtocol } from './frame-dissection.ts';
 import { arpOffset } from './layers/arp.ts';
 import { uint16At, uint32At } from './layers/bytes.ts';
 import { ipProtocols } from './layers/ip-protocols.ts';
 import { flagList, tcpFlags } from './layers/tcp.ts';
 import { optionKinds, optionLength } from './layers/tcp-options.ts';
 import { TlsLayer } from './layers/tls-layer.ts';
-import { isCut } from './layers/trouble.ts';
+import { isCut, shortInfo } from './layers/trouble.ts';
 import type { UpperLayer } from './stream-dissector.ts';
 
 export function sourceColumn(dissection: FrameDissection): string {
@@ -67,6 +67,7 @@ export function protocolColumn(dissection: FrameDissection): string {
   if (headers.ipVersion !== 0) {
     const version = headers.ipVersion === 4 ? 'IPv4' : 'IPv6';
     if (headers.isFragment || headers.ipHeaderLength < 20 || isEmptyDatagram(headers)) return version;
+    if (troubledProtocol(dissection) === 'TCP') return cutPortsOffset(dissection) < 0 ? version : 'TCP';
     return ipNames[headers.ipProtocol] ?? version;
   }
   if (headers.etherType > 0) {
@@ -90,9 +91,8 @@ function infoBesideTcp(dissection: FrameDissection): string {
     return `${headers.sourcePort} → ${headers.destinationPort} Len=${length}`;
   }
   const trouble = troubledProtocol(dissection);
-  if (trouble !== undefined) {
-    return isCut(dissection.frame) ? '[Packet size limited during capture]' : '[Malformed Packet]';
-  }
+  if (trouble !== undefined)
+    return portsInfo(dissection) + (isCut(dissection.frame) ? shortInfo : '[Malformed Packet]');
   if (headers.isFragment) return fragmentInfo(headers);
   if (headers.ipVersion !== 0) return ipInfo(headers);
   if (headers.etherType === 0x0806) return arpInfo(dissection);
@@ -100,6 +100,14 @@ function infoBesideTcp(dissection: FrameDissection): string {
   const custom = dissection.frame.interface.customBlock;
   if (custom === undefined) return '';
   return `Custom Block: PEN = Unknown (${custom.enterpriseNumber}), will${custom.mayBeCopied ? '' : ' not'} be copied`;
+}
+
+/** `57564 → 1883`, where there is no more of the header than that. */
+function portsInfo(dissection: FrameDissection): string {
+  const at = cutPortsOffset(dissection);
+  if (at < 0) return '';
+  const { bytes } = dissection.frame;
+  return `${uint16At(bytes, at)} → ${uint16At(bytes, at + 2)}`;
 }
 
 function isEmptyDatagram(headers: FrameHeaders): boolean {
@@ -138,7 +146,8 @@ function arpInfo(dissection: FrameDissection): string {
 
 function writeTcpInfo(dissection: FrameDissection, output: Utf8Buffer): void {
   const { headers, segment, layers } = dissection;
-  const prefix = segment === undefined || segment.marks === 0 ? '' : markPrefix(segment);
+  const isCutShort = areOptionsCut(headers);
+  const prefix = segment === undefined || segment.marks === 0 || isCutShort ? '' : markPrefix(segment);
   output.text(prefix);
   if (layers.length > 0) {
     if (prefix !== '') output.text(', ');
@@ -149,6 +158,7 @@ function writeTcpInfo(dissection: FrameDissection, output: Utf8Buffer): void {
   const hasPart = dissection.pendingBytes > 0 || dissection.isWaiting;
   if (headers.payloadLength === 0 || !dissection.hasApplication || !hasPart || dissection.isRepeated) {
     writeSegmentInfo(headers, segment, output);
+    if (isCutShort) output.text(shortInfo);
     return;
   }
   // What begins a packet has been looked at already, and the column was cleared for it.
@@ -174,7 +184,7 @@ function writeLayers(layers: readonly UpperLayer[], output: Utf8Buffer): void {
 function writeInfos(layers: readonly UpperLayer[], output: Utf8Buffer): void {
   for (let index = 0; index < layers.length; index++) {
     const layer = layers[index]!;
-    if (index > 0) output.text(', ');
+    if (index > 0 && layer.sentLength !== 0) output.text(', ');
     if (layer.writeInfo === undefined) output.text(layer.info());
     else layer.writeInfo(output);
   }
@@ -262,6 +272,7 @@ function writeSegmentInfo(headers: FrameHeaders, segment: SegmentAnalysis, outpu
   output.decimal(segment.windowSize);
   const bytes = headers.source.bytes;
   const at = headers.tcpOffset;
+  if (at + 20 > bytes.length) return;
   if ((flags & tcpFlags.urg) !== 0) output.text(` Urg=${uint16At(bytes, at + 18)}`);
   output.text(' Len=');
   output.decimal(headers.wirePayloadLength);

@@ -2,7 +2,7 @@
 import { textOf, type Utf8Buffer } from '../base/utf8-buffer.ts';
 import { type SegmentAnalysis, segmentMarks } from '../capture/flow.ts';
 import type { Frame } from '../capture/frame.ts';
-import type { FrameHeaders } from '../capture/frame-headers.ts';
+import { areOptionsCut, type FrameHeaders } from '../capture/frame-headers.ts';
 import { linkTypes } from '../capture/link-types.ts';
 import { destinationColumn, protocolColumn, sourceColumn, writeInfoColumn } from './columns.ts';
 import type { DissectedFrame } from './dissected-frame.ts';
@@ -17,7 +17,7 @@ import { describeIpv4 } from './layers/ipv4.ts';
 import { describeIpv6, extensionLength } from './layers/ipv6.ts';
 import { describeLinkLayer } from './layers/link-layers.ts';
 import { describeReassembly, type ReassemblyFields } from './layers/reassembly.ts';
-import { describeTcp } from './layers/tcp.ts';
+import { describeTcp, describeTcpPorts } from './layers/tcp.ts';
 import { tcpFields } from './layers/tcp-fields.ts';
 import { tlsFields } from './layers/tls-fields.ts';
 import { describeTrouble } from './layers/trouble.ts';
@@ -130,7 +130,11 @@ export class FrameDissection implements DissectedFrame {
     describeUdp(sink, this);
     describeTcp(sink, this);
     const troubled = troubledProtocol(this);
-    if (troubled !== undefined) describeTrouble(sink, this.frame, troubled);
+    if (troubled !== undefined) {
+      const ports = cutPortsOffset(this);
+      if (ports >= 0) describeTcpPorts(sink, this.frame, ports);
+      describeTrouble(sink, this.frame, troubled);
+    }
     if (this.layers.length > 0) describeLayers(sink, this.layers, headers.source);
     else describeRest(sink, this);
   }
@@ -269,9 +273,11 @@ const protocolUdp = 17;
 /** The protocol whose header does not fit into the frame; undefined if all do that there are. */
 export function troubledProtocol(dissection: FrameDissection): string | undefined {
   const { headers, frame } = dissection;
-  if (headers.tcpOffset >= 0 || headers.udpOffset >= 0 || headers.isFragment) return undefined;
+  if (headers.tcpOffset >= 0) return areOptionsCut(headers) ? 'TCP' : undefined;
+  if (headers.udpOffset >= 0 || headers.isFragment) return undefined;
   if (headers.ipOffset >= 0) {
-    if (headers.ipHeaderLength < 20 || restOffset(headers) >= headers.ipEnd) return undefined;
+    if (headers.ipHeaderLength < 20) return undefined;
+    if (restOffset(headers) >= headers.ipEnd && !isCutBehindIp(headers)) return undefined;
     if (headers.ipProtocol === protocolTcp) return 'TCP';
     return headers.ipProtocol === protocolUdp ? 'UDP' : undefined;
   }
@@ -297,6 +303,19 @@ export function troubledProtocol(dissection: FrameDissection): string | undefine
     default:
       return undefined;
   }
+}
+
+/** Whether the capture cut a frame just behind its IP header. */
+function isCutBehindIp({ frame, ipEnd }: FrameHeaders): boolean {
+  return ipEnd === frame.bytes.length && frame.bytes.length < frame.length;
+}
+
+/** Where the ports of a TCP header lie of which there is not more than them; -1 if they are not there, or the header is. */
+export function cutPortsOffset(dissection: FrameDissection): number {
+  const { headers } = dissection;
+  if (headers.tcpOffset >= 0 || troubledProtocol(dissection) !== 'TCP') return -1;
+  const at = restOffset(headers);
+  return at + 4 <= headers.ipEnd ? at : -1;
 }
 
 function lowerProtocols(dissection: FrameDissection): string[] {
@@ -328,7 +347,7 @@ function lowerProtocols(dissection: FrameDissection): string[] {
   if (arpOffset(headers) >= 0) names.push('arp');
   if (headers.ipVersion === 4) names.push('ip');
   else if (headers.ipVersion === 6) names.push('ipv6', ...extensionProtocols(headers));
-  if (headers.tcpOffset >= 0) names.push('tcp');
+  if (headers.tcpOffset >= 0 || troubledProtocol(dissection) === 'TCP') names.push('tcp');
   else if (headers.udpOffset >= 0) names.push('udp');
   return names;
 }

@@ -31,4 +31,6 @@ export interface UpperLayer extends Layer {
   readonly source: DataSource;
   readonly start: number;
   readonly end: number;
+  /** Bytes that it had when it was sent, where that may be more than there are of it; 0: nobody knows. */
+  readonly sentLength?: number;
 }

@@ -193,6 +193,7 @@ export class ValueSink implements GroupingSink, FieldValues {
 
   enterGenerated(field: FieldDescriptor, source: DataSource, start: number, end: number, value?: FieldValue): void {
     this.enter(field, source, start, end, value);
+    if (this.wantsText && field.type === 'protocol') this.#writeLine(`[${field.label}]`, true);
   }
 
   leave(): void {}
@@ -208,8 +209,15 @@ export class ValueSink implements GroupingSink, FieldValues {
   }
 
   setText(text: string): void {
+    this.#writeLine(text, false);
+  }
+
+  /** Lines of what is computed keep the brackets that they have in trees. */
+  #writeLine(text: string, isGenerated: boolean): void {
     const texts = this.#last?.texts;
-    if (texts !== undefined && texts.length > 0) texts[texts.length - 1] = text;
+    if (texts === undefined || texts.length === 0) return;
+    const isBracketed = !isGenerated && texts[texts.length - 1]!.startsWith('[');
+    texts[texts.length - 1] = isBracketed ? `[${text}]` : text;
   }
 
   addDiagnostic(field: FieldDescriptor, source: DataSource, start: number, end: number, diagnostic: Diagnostic): void {

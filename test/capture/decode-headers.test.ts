@@ -140,12 +140,12 @@ describe('decodeHeaders', () => {
     expect(headers).toMatchObject({ payloadLength: 10, wirePayloadLength: 100, ipEnd: 64 });
   });
 
-  it('finds no transport header that is cut', () => {
+  it('finds no transport header that is cut before its window', () => {
     const whole = ethernet(ipv4(segment));
-    expect(decode(frameOf(whole.subarray(0, 50), { length: whole.length }))).toMatchObject({
-      ipVersion: 4,
-      tcpOffset: -1,
-    });
+    const cutAt = (length: number) => decode(frameOf(whole.subarray(0, length), { length: whole.length }));
+    expect(cutAt(49)).toMatchObject({ ipVersion: 4, tcpOffset: -1 });
+    expect(cutAt(50)).toMatchObject({ ipVersion: 4, tcpOffset: 34, payloadLength: 0 });
+    expect(decode(frameOf(whole.subarray(0, 50)))).toMatchObject({ ipVersion: 4, tcpOffset: -1 });
   });
 
   it('finds no payload where the header length of TCP makes no sense', () => {

@@ -6,8 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { linkTypes } from '../../src/capture/link-types.ts';
 import { type PcapRecord, pcapFile } from '../capture/capture-bytes.ts';
 import { ethernet, flags, ipv4, ipv6, type SegmentFields, tcpSegment, word16, word32 } from '../capture/made-frames.ts';
-import { hasTshark, tsharkRowsAndTrees } from '../support/captures.ts';
-import { dissectFile, layersOf, layersOfText, rowOf, tidy } from './dissected.ts';
+import { capturesDirectory, hasTshark, tsharkRowsAndTrees } from '../support/captures.ts';
+import { dissectFile, framesOf, layersOf, layersOfText, rowOf, tidy } from './dissected.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'clearwing-made-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -33,6 +33,18 @@ function conversation(
     const ports = isClient ? port : { sourcePort: 5000, destinationPort: 40_000 };
     const hosts = isClient ? { from: 1, to: 2 } : { from: 2, to: 1 };
     return ethernet(ipv4(tcpSegment({ flags: flags.ack, ...fields, ...ports }), hosts));
+  });
+}
+
+const recorded = await framesOf(join(capturesDirectory, 'lab-many-per-segment.pcap'));
+
+/** The recorded frames up to `length` bytes each, as a connection of its own. */
+function cutFrames(length: number): [bytes: Uint8Array, length: number][] {
+  return recorded.map((frame) => {
+    const bytes = frame.bytes.slice();
+    const ports = new DataView(bytes.buffer, 34, 4);
+    ports.setUint16(ports.getUint16(0) === 1883 ? 2 : 0, 30_000 + length);
+    return [bytes.subarray(0, length), frame.length];
   });
 }
 
@@ -206,6 +218,10 @@ const captures: readonly MadeCapture[] = [
       [ethernet(ipv4(segment({ payload: letters(50) }))).subarray(0, 70), 104],
       [ethernet(ipv4(segment({ sourcePort: 40_001 }))).subarray(0, 54), 59],
     ],
+  },
+  {
+    name: 'connections of which each is cut elsewhere',
+    frames: [35, 38, 49, 50, 53, 54, 55, 56, 59, 60, 63, 66, 67, 68, 70, 71, 74, 75, 79, 90, 120].flatMap(cutFrames),
   },
 ];
 

@@ -76,6 +76,8 @@ function titleOf(bytes: Uint8Array, at: number): string {
 }
 
 /**
+ * @param end - of what was captured of them
+ * @param sentEnd - where they end as they were sent
  * @param sequenceBase - first sequence number of the other end, which SACK counts from
  * @param acknowledgement - what the segment acknowledges, counted from there; 0 if it does not
  */
@@ -84,13 +86,14 @@ export function describeOptions(
   source: DataSource,
   start: number,
   end: number,
+  sentEnd: number,
   sequenceBase: number,
   acknowledgement: number,
 ): void {
   const bytes = source.bytes;
   sink.enter(tcpFields.options, source, start, end, bytes.subarray(start, end));
   if (sink.wantsText) {
-    let line = `Options: (${plural(end - start, 'byte')})`;
+    let line = `Options: (${plural(sentEnd - start, 'byte')})`;
     for (let at = start; at < end; ) {
       const length = optionLength(bytes, at, end);
       if (length < 0) break;
@@ -102,12 +105,30 @@ export function describeOptions(
   for (let at = start; at < end; ) {
     const length = optionLength(bytes, at, end);
     if (length < 0) {
-      describeBadOption(sink, source, at, end);
+      if (end < sentEnd && (at + 1 === end || optionLength(bytes, at, sentEnd) >= 0))
+        describeCutOption(sink, source, at, end, sequenceBase);
+      else describeBadOption(sink, source, at, end);
       break;
     }
     describeOption(sink, source, at, length, sequenceBase, acknowledgement);
     at += length;
   }
+  sink.leave();
+}
+
+/** An option whose end the capture cut off: what there is of it. */
+function describeCutOption(sink: FieldSink, source: DataSource, at: number, end: number, sequenceBase: number): void {
+  if (at + 2 > end) return;
+  const f = tcpFields;
+  const bytes = source.bytes;
+  const kind = bytes[at]!;
+  sink.enter(fieldOf[kind] ?? f.optionUnknown, source, at, end, bytes.subarray(at, end));
+  if (sink.wantsText) sink.setText(`TCP Option - ${titleOf(bytes, at)}`);
+  sink.add(f.optionKind, source, at, at + 1, kind);
+  sink.add(f.optionLength, source, at + 1, at + 2, bytes[at + 1]!);
+  if (kind === optionKinds.timestamps && at + 6 <= end)
+    sink.add(f.timestampValue, source, at + 2, at + 6, uint32At(bytes, at + 2));
+  if (kind === optionKinds.sack) describeEdges(sink, source, at, end, sequenceBase);
   sink.leave();
 }
 
@@ -208,6 +229,19 @@ function relative(bytes: Uint8Array, at: number, base: number): number {
   return (uint32At(bytes, at) - base) >>> 0;
 }
 
+function describeEdges(sink: FieldSink, source: DataSource, at: number, end: number, sequenceBase: number): void {
+  const f = tcpFields;
+  for (let edge = at + 2; edge + 4 <= end; edge += 8) {
+    const left = relative(source.bytes, edge, sequenceBase);
+    sink.add(f.sackLeft, source, edge, edge + 4, left);
+    if (sink.wantsText) sink.setText(`left edge = ${left} (relative)`);
+    if (edge + 8 > end) return;
+    const right = relative(source.bytes, edge + 4, sequenceBase);
+    sink.add(f.sackRight, source, edge + 4, edge + 8, right);
+    if (sink.wantsText) sink.setText(`right edge = ${right} (relative)`);
+  }
+}
+
 function describeSack(
   sink: FieldSink,
   source: DataSource,
@@ -217,16 +251,8 @@ function describeSack(
   acknowledgement: number,
 ): void {
   const f = tcpFields;
-  let count = 0;
-  for (let edge = at + 2; edge + 8 <= at + length; edge += 8) {
-    const left = relative(source.bytes, edge, sequenceBase);
-    const right = relative(source.bytes, edge + 4, sequenceBase);
-    sink.add(f.sackLeft, source, edge, edge + 4, left);
-    if (sink.wantsText) sink.setText(`left edge = ${left} (relative)`);
-    sink.add(f.sackRight, source, edge + 4, edge + 8, right);
-    if (sink.wantsText) sink.setText(`right edge = ${right} (relative)`);
-    count++;
-  }
+  const count = Math.floor((length - 2) / 8);
+  describeEdges(sink, source, at, at + length, sequenceBase);
   sink.addGenerated(f.sackCount, source, at, at, count);
   // A first range below what is acknowledged says what came twice. RFC 2883 §4.
   const first = relative(source.bytes, at + 2, sequenceBase);

@@ -1,7 +1,7 @@
 /** TCP headers, and what their place in the connection says of them. */
 import { type SegmentAnalysis, segmentMarks } from '../../capture/flow.ts';
-import type { DataSource } from '../../capture/frame.ts';
-import type { FrameHeaders } from '../../capture/frame-headers.ts';
+import type { DataSource, Frame } from '../../capture/frame.ts';
+import { areOptionsCut, type FrameHeaders } from '../../capture/frame-headers.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { FieldDescriptor } from '../field.ts';
 import { FieldGroup, wantsGroup } from '../field-group.ts';
@@ -109,25 +109,44 @@ export function describeTcp(sink: FieldSink, dissection: FrameDissection): void 
   if (wantsGroup(sink, flagFields)) describeFlags(sink, headers, segment);
   if (wantsGroup(sink, windowFields)) describeWindow(sink, headers, segment);
   const optionsEnd = Math.min(at + headerLength, bytes.length);
-  if (optionsEnd > at + headerLengthMin && wantsGroup(sink, optionFields)) {
+  const isCutShort = areOptionsCut(headers);
+  const hasMinimum = at + headerLengthMin <= bytes.length;
+  if (hasMinimum && (optionsEnd > at + headerLengthMin || isCutShort) && wantsGroup(sink, optionFields)) {
     const acknowledged = (headers.tcpFlags & tcpFlags.ack) !== 0 ? segment.relativeAcknowledgement : 0;
     describeOptions(
       sink,
       source,
       at + headerLengthMin,
       optionsEnd,
+      isCutShort ? at + headerLength : optionsEnd,
       acknowledgementBase(headers, segment),
       acknowledged,
     );
   }
-  if (wantsGroup(sink, timeFields)) {
+  if (hasMinimum && wantsGroup(sink, timeFields)) {
     sink.enterText('[Timestamps]', source, at, at);
     sink.addGenerated(f.timeRelative, source, at, at, duration(segment.sinceFirstNs));
     sink.addGenerated(f.timeDelta, source, at, at, duration(segment.sincePreviousNs));
     sink.leave();
   }
-  if (wantsGroup(sink, analysisFields)) describeAnalysis(sink, source, at, segment);
+  if (wantsGroup(sink, analysisFields) && !isCutShort) describeAnalysis(sink, source, at, segment);
   if (headers.payloadLength > 0 && wantsGroup(sink, payloadFields)) describePayload(sink, dissection);
+  sink.leave();
+}
+
+/** The ports of a header of which there is not much more. */
+export function describeTcpPorts(sink: FieldSink, frame: Frame, at: number): void {
+  const f = tcpFields;
+  if (!sink.wants(f.self)) return;
+  const source = uint16At(frame.bytes, at);
+  const destination = uint16At(frame.bytes, at + 2);
+  sink.enter(f.self, frame, at, Math.min(at + headerLengthMin, frame.bytes.length));
+  sink.setReach(frame, frame.bytes.length, true);
+  if (sink.wantsText) sink.setText(`${f.self.label}, Src Port: ${source}, Dst Port: ${destination}`);
+  sink.add(f.sourcePort, frame, at, at + 2, source);
+  sink.add(f.destinationPort, frame, at + 2, at + 4, destination);
+  sink.addHidden(f.port, frame, at, at + 2, source);
+  sink.addHidden(f.port, frame, at + 2, at + 4, destination);
   sink.leave();
 }
 
@@ -225,11 +244,11 @@ function describeWindow(sink: FieldSink, headers: FrameHeaders, segment: Segment
       sink.setText(`Window size scaling factor: ${meaning}`);
     }
   }
-  const checksum = uint16At(source.bytes, at + 16);
-  sink.add(f.checksum, source, at + 16, at + 18, checksum);
-  if (sink.wantsText) sink.setText(`Checksum: 0x${checksum.toString(16).padStart(4, '0')} [unverified]`);
-  sink.addGenerated(f.checksumStatus, source, at + 16, at + 16, unverified);
-  if (sink.wantsText) sink.setText('Checksum Status: Unverified');
+  if (at + headerLengthMin > source.bytes.length) {
+    if (at + 18 <= source.bytes.length) describeChecksum(sink, source, at);
+    return;
+  }
+  describeChecksum(sink, source, at);
   const urgent = uint16At(source.bytes, at + 18);
   sink.add(f.urgentPointer, source, at + 18, at + 20, urgent);
   if (urgent !== 0 && (headers.tcpFlags & tcpFlags.urg) === 0) {
@@ -241,6 +260,15 @@ function describeWindow(sink: FieldSink, headers: FrameHeaders, segment: Segment
       note(f.urgentPointerWithoutFlag, 'Protocol'),
     );
   }
+}
+
+function describeChecksum(sink: FieldSink, source: DataSource, at: number): void {
+  const f = tcpFields;
+  const checksum = uint16At(source.bytes, at + 16);
+  sink.add(f.checksum, source, at + 16, at + 18, checksum);
+  if (sink.wantsText) sink.setText(`Checksum: 0x${checksum.toString(16).padStart(4, '0')} [unverified]`);
+  sink.addGenerated(f.checksumStatus, source, at + 16, at + 16, unverified);
+  if (sink.wantsText) sink.setText('Checksum Status: Unverified');
 }
 
 /** Marks that the flags of the analysis say of a segment, in the order in which they are said. */
@@ -341,7 +369,8 @@ function describePayload(sink: FieldSink, dissection: FrameDissection): void {
   let isSegmentData = false;
   for (const layer of layers) {
     const isPacket = hasWebSocket ? layer.protocol === webSocketFields.self : !isWrapper(layer);
-    if (isPacket) sink.addGenerated(f.pduSize, source, start, end, layer.end - layer.start);
+    const size = layer.sentLength ?? layer.end - layer.start;
+    if (isPacket && size > 0) sink.addGenerated(f.pduSize, source, start, end, size);
     const isOnTcp = !hasWrapper || isWrapper(layer);
     const last = layer.source === source ? undefined : layer.source.segments?.at(-1);
     if (last === undefined || last.frame !== number || !isOnTcp) continue;

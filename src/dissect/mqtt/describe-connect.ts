@@ -166,7 +166,8 @@ export function describeConnack(walk: PacketWalk): void {
     walk.at++;
   } else describeConnackFlags(walk, flags);
   if (walk.version !== 5) {
-    const code = walk.number(fields.returnCode, 1);
+    // Wireshark's field where nobody knows the version.
+    const code = walk.number(walk.packet.version === 0 ? fields.connackReasonCode : fields.returnCode, 1);
     if (!walk.checks || code < 0) return;
     if (code > 5) walk.fault(begin + 1, begin + 2, `There is no Return Code ${code}`);
     if (code !== 0 && (flags & 1) !== 0 && walk.version !== 3) {

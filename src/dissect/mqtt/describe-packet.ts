@@ -7,7 +7,7 @@ import type { Diagnostic } from '../diagnostic.ts';
 import { FieldGroup, wantsGroup } from '../field-group.ts';
 import type { FieldSink } from '../field-sink.ts';
 import { dataFields } from '../layers/data.ts';
-import { shortFields } from '../layers/trouble.ts';
+import { describeShort, shortFields } from '../layers/trouble.ts';
 import { describeAcknowledgement, describeReason } from './describe-acknowledgement.ts';
 import { describeConnack, describeConnect, isOfUnknownVersion } from './describe-connect.ts';
 import { describeConversation } from './describe-conversation.ts';
@@ -129,9 +129,7 @@ function describeTrouble(walk: PacketWalk): void {
   const { end } = packet;
   if (packet.absentBytes > 0) {
     if (!isCutByCapture(packet)) return;
-    sink.enterGenerated(shortFields.self, source, end, end);
-    if (sink.wantsText) sink.setText('Packet size limited during capture: MQTT truncated');
-    sink.leave();
+    describeShort(sink, source, end, 'MQTT');
     return;
   }
   sink.enterGenerated(malformed.self, source, end, end);

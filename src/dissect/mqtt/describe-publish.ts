@@ -24,7 +24,7 @@ export function describePublish(walk: PacketWalk): void {
   if (topicLength > 0) {
     if (!walk.text(fields.topic, topicLength)) return;
     if (walk.checks) checkTopicName(walk, walk.at - topicLength);
-  } else if (!hasAlias) {
+  } else if (!hasAlias && (walk.version !== 5 || packet.absentBytes === 0)) {
     sink.addDiagnostic(fields.illegalTopicLength, source, walk.at, walk.at, emptyTopic);
     if (walk.checks) {
       const message = walk.version === 5 ? 'No Topic Name, and no Topic Alias' : 'Topic Name is empty';

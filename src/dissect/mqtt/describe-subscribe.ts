@@ -16,6 +16,11 @@ function describeIdentifier(walk: PacketWalk, rule5: string, rule311: string): b
   return true;
 }
 
+/** Where a list ends because its packet was not captured whole, more of it would follow. */
+function checkEnd(walk: PacketWalk): void {
+  if (walk.packet.absentBytes > 0) walk.isCut = true;
+}
+
 export function describeSubscribe(walk: PacketWalk): void {
   if (!describeIdentifier(walk, 'MQTT-2.2.1-3', 'MQTT311-2.3.1-1')) return;
   if (walk.version === 5 && describeProperties(walk, fields.properties, 'SUBSCRIBE') === undefined) return;
@@ -27,6 +32,7 @@ export function describeSubscribe(walk: PacketWalk): void {
     if (walk.version === 5) describeOptions(walk, start + 2);
     else describeRequestedQos(walk);
   }
+  checkEnd(walk);
   if (walk.checks && walk.at === first && walk.packet.absentBytes === 0) {
     walk.fault(first, first, 'SUBSCRIBE without a Topic Filter', 'MQTT-3.8.3-2', 'MQTT311-3.8.3-3');
   }
@@ -104,6 +110,7 @@ export function describeSuback(walk: PacketWalk): void {
     if (isAllowed) continue;
     walk.fault(walk.at - 1, walk.at, `SUBACK cannot have the code ${hex(code)}`, 'MQTT-3.9.3-2', 'MQTT311-3.9.3-2');
   }
+  checkEnd(walk);
   if (walk.checks && walk.at === first && walk.packet.absentBytes === 0) {
     walk.fault(first, first, 'SUBACK without a code', 'MQTT-3.8.4-6', 'MQTT311-3.8.4-5');
   }
@@ -114,6 +121,7 @@ export function describeUnsubscribe(walk: PacketWalk): void {
   if (walk.version === 5 && describeProperties(walk, fields.properties, 'UNSUBSCRIBE') === undefined) return;
   const first = walk.at;
   while (walk.at < walk.end) if (!describeFilter(walk)) return;
+  checkEnd(walk);
   if (walk.checks && walk.at === first && walk.packet.absentBytes === 0) {
     walk.fault(first, first, 'UNSUBSCRIBE without a Topic Filter', 'MQTT-3.10.3-2', 'MQTT311-3.10.3-2');
   }
@@ -130,6 +138,7 @@ export function describeUnsuback(walk: PacketWalk): void {
       walk.fault(walk.at - 1, walk.at, `UNSUBACK cannot have the Reason Code ${hex(code)}`, 'MQTT-3.11.3-2');
     }
   }
+  checkEnd(walk);
   if (walk.checks && walk.at === first && walk.packet.absentBytes === 0) {
     walk.fault(first, first, 'UNSUBACK without a Reason Code');
   }

@@ -2,7 +2,7 @@
 import type { DataSource } from '../../capture/frame.ts';
 import type { FieldDescriptor } from '../field.ts';
 import type { FieldSink } from '../field-sink.ts';
-import { shortFields } from '../layers/trouble.ts';
+import { shortFields, shortInfo } from '../layers/trouble.ts';
 import { malformed } from './malformed.ts';
 import type { MqttPacket } from './packet.ts';
 
@@ -18,12 +18,12 @@ export class MalformedProbe implements FieldSink {
   }
 
   wants(field: FieldDescriptor): boolean {
-    return field === malformed.self;
+    return field === malformed.self || field === shortFields.self;
   }
 
   enterGenerated(field: FieldDescriptor, _source: DataSource, _start: number, _end: number): void {
     if (field === malformed.self) this.#suffix = '[Malformed Packet]';
-    else if (field === shortFields.self) this.#suffix = '[Packet size limited during capture]';
+    else if (field === shortFields.self) this.#suffix = shortInfo;
   }
 
   add(): void {}

@@ -11,6 +11,7 @@ import type { StreamChunk } from '../../capture/stream-chunk.ts';
 import type { StreamDissector, UpperLayer } from '../stream-dissector.ts';
 import { Connection } from './connection.ts';
 import type { Conversations } from './conversations.ts';
+import { CutPacket } from './cut-packet.ts';
 import { findFooting, isFooting, judgePacket, likelihood } from './footing.ts';
 import { GatheredPacket } from './gathered-packet.ts';
 import { MqttPacket } from './packet.ts';
@@ -95,7 +96,10 @@ export class MqttStream implements StreamDissector {
       at += size;
     }
     if (at < end) this.#begin(direction, half, chunk, at, frame, layers);
-    else if (half.gathered !== undefined && isCut(chunk)) this.#finish(direction, half, frame, layers);
+    else if (isCut(chunk)) {
+      if (half.gathered !== undefined) this.#finish(direction, half, frame, layers);
+      else if (layers.length > 0 && chunk.frame === frame) layers.push(cutPacket(chunk, layers));
+    }
   }
 
   end(direction: Direction, frame: Frame, layers: UpperLayer[]): void {
@@ -166,6 +170,10 @@ export class MqttStream implements StreamDissector {
     }
     // Without a Remaining Length nobody can say where the packet ends: the end of the segment is as good a guess as any.
     half.isLost = size <= 0;
+    if (size === 0) {
+      layers.push(cutPacket(chunk, layers));
+      return;
+    }
     half.rest = size > 0 ? size - (end - at) : 0;
     this.#show(direction, half, source, at, end, half.rest, frame, layers);
   }
@@ -211,6 +219,10 @@ export class MqttStream implements StreamDissector {
     this.#connection.advance(packet);
     layers.push(packet);
   }
+}
+
+function cutPacket({ source, end }: StreamChunk, layers: readonly UpperLayer[]): CutPacket {
+  return new CutPacket(layers.at(-1)?.columnProtocol ?? 'TCP', source, end);
 }
 
 /** Whether the frame goes on after the chunk, in bytes that the capture cut off. */

@@ -2,6 +2,7 @@
 import type { Utf8Buffer } from '../../base/utf8-buffer.ts';
 import { PacketType } from '../../protocol/packet-types.ts';
 import { appendText } from '../format-text.ts';
+import { isCut } from '../layers/trouble.ts';
 import { MalformedProbe } from './malformed-probe.ts';
 import { mediaInfo } from './media.ts';
 import type { MqttPacket } from './packet.ts';
@@ -44,7 +45,8 @@ function suffix(packet: MqttPacket): string {
 
 function troubleOf(packet: MqttPacket): string {
   const trouble = probe.suffixOf(packet);
-  return trouble === '' && packet.absentBytes > 0 ? `[${packet.absentBytes} bytes missing]` : trouble;
+  if (trouble !== '' || packet.absentBytes === 0 || isCut(packet.frame)) return trouble;
+  return packet.absentBytes === 1 ? '[1 byte missing]' : `[${packet.absentBytes} bytes missing]`;
 }
 
 function writeIdentifier(packet: MqttPacket, at: number, output: Utf8Buffer): void {

@@ -80,6 +80,10 @@ export class MqttPacket implements UpperLayer {
     return this.contentTypeStart >= 0 ? mediaColumn(this) : 'MQTT';
   }
 
+  get sentLength(): number {
+    return this.end - this.start + this.absentBytes;
+  }
+
   /** 0–15, as `PacketType`. */
   get packetType(): number {
     return this.header >> 4;

@@ -172,6 +172,21 @@ describe('bytes that were not captured', () => {
   });
 });
 
+describe('a frame that the capture cut between two packets', () => {
+  it.each([
+    ['4002 0001', 'Publish Ack (id=1)[Packet size limited during capture]'],
+    ['4002 0001 40', 'Publish Ack (id=1)[Packet size limited during capture]'],
+    ['30', '[Packet size limited during capture]'],
+    ['3080', '[Packet size limited during capture]'],
+    ['8210 0001 0001 61 00', 'Subscribe Request (id=1) [a][Packet size limited during capture]'],
+  ])('says so behind %s', (hex, info) => {
+    const feed = opened(4);
+    const layers = feed.send(0, hex, 0, 9);
+    expect(layers.map((layer) => layer.info()).join('')).toBe(info);
+    expect(layers.at(-1)!.columnProtocol).toBe(hex.length > 4 ? 'MQTT' : 'TCP');
+  });
+});
+
 describe('a capture that begins in the middle of a connection', () => {
   const fromMiddle = () => new Feed({ isFromStart: false });
 
