@@ -31,20 +31,18 @@ describeWithPeer(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'pub', () => {
   }
 
   it.each([
-    ['0', 200_000],
+    ['0', 50_000],
     ['1', 20_000],
     ['2', 20_000],
   ])(
     'at QoS %s streams %i lines with -l, all and in order',
     async (qos, count) => {
       const lines = Array.from({ length: count }, (_, index) => `${index}\n`).join('');
+      // What is retained comes once it is subscribed.
+      await runClient('real', 'pub', ['-p', port, '-t', `l/${qos}`, '-m', 'begin', '-r']);
       const sub = startClient('real', 'sub', ['-p', port, '-t', `l/${qos}`, '-q', qos, '-C', String(count)], {
         timeoutMs: 300_000,
       });
-      const probe = await listen(`l/${qos}`, ['-C', '1']);
-      // Subscribed later than the other, who therefore is subscribed as well once this one gets something.
-      await runClient('real', 'pub', ['-p', port, '-t', `l/${qos}`, '-m', 'begin']);
-      await probe.finished;
       await sub.waitForOutput('begin\n');
       const pub = await runClient('ours', 'pub', ['-p', port, '-t', `l/${qos}`, '-q', qos, '-l'], {
         input: lines,

@@ -33,6 +33,13 @@ describeWithPeer(peers, 'sub beside mosquitto_sub', () => {
     expect(result.status).toBe(0);
   }
 
+  /** Publishes each line as a message, all over one connection. */
+  async function publishLines(lines: readonly unknown[], args: readonly string[]): Promise<void> {
+    const input = lines.map((line) => `${line}\n`).join('');
+    const options = ['-p', String(broker.port), '-t', topic, '-l', ...args];
+    expect((await runClient('real', 'pub', options, { input })).status).toBe(0);
+  }
+
   /** Starts a subscriber and resolves when the broker has its subscription. */
   async function startSub(family: Family, args: readonly string[], filter = topic): Promise<RunningCommand> {
     const seen = broker.log().length;
@@ -61,6 +68,10 @@ describeWithPeer(peers, 'sub beside mosquitto_sub', () => {
     expect(normalise(ours.stdoutBytes.toString('latin1'))).toBe(normalise(real.stdoutBytes.toString('latin1')));
     expect(ours.stderr).toBe(real.stderr);
     expect(ours.status).toBe(real.status);
+  }
+
+  function upTo(count: number): number[] {
+    return Array.from({ length: count }, (_, index) => index + 1);
   }
 
   function withoutIdentifier(text: string): string {
@@ -296,10 +307,10 @@ describeWithPeer(peers, 'sub beside mosquitto_sub', () => {
       const args = ['-i', `keeper-${family}-${version}-${qos}`, '-c', '-q', qos!, '-V', version!];
       const first = await startSub(family, [...args, '-E']);
       expect((await first.finished).status).toBe(0);
-      for (let index = 1; index <= 50; index++) await publish(['-m', String(index), '-q', qos!]);
+      await publishLines(upTo(50), ['-q', qos!]);
       const second = await startSub(family, [...args, '-C', '50']);
       const { stdout } = await second.finished;
-      expect(stdout.trim().split('\n').map(Number)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+      expect(stdout.trim().split('\n').map(Number)).toEqual(upTo(50));
     }
   });
 
@@ -314,14 +325,14 @@ describeWithPeer(peers, 'sub beside mosquitto_sub', () => {
       freshTopic();
       const args = ['-i', `greedy-${version}-${qos}`, '-c', '-q', qos, '-V', version];
       await (await startSub('ours', [...args, '-E'])).finished;
-      for (let index = 1; index <= 30; index++) await publish(['-m', String(index), '-q', qos]);
+      await publishLines(upTo(30), ['-q', qos]);
       const seen: number[] = [];
       for (const count of ['10', '7', '13']) {
         const { stdout, status } = await (await startSub('ours', [...args, '-C', count])).finished;
         expect(status).toBe(0);
         seen.push(...stdout.trim().split('\n').map(Number));
       }
-      expect(seen).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+      expect(seen).toEqual(upTo(30));
     },
   );
 

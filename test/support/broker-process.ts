@@ -5,7 +5,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { clearwingMain } from './paths.ts';
 import { peerPath } from './peers.ts';
 import { accepts, freePort } from './ports.ts';
@@ -75,10 +74,12 @@ export function commandLine(
 }
 
 const directories = new Set<string>();
-// Those of brokers that a failed test did not stop.
-afterAll(() => {
+
+/** Removes the directories of brokers that a failed test did not stop. */
+export function removeDirectories(): void {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
-});
+  directories.clear();
+}
 
 /** Starts a broker and resolves once it is listening. */
 export async function startBroker(options: BrokerProcessOptions = {}): Promise<BrokerProcess> {
@@ -118,16 +119,16 @@ async function startOnce(options: BrokerProcessOptions): Promise<BrokerProcess |
 
   // Log lines may come on either output; they are kept in the order in which they come.
   let text = '';
+  const wholeLines: string[] = [];
+  let begun = '';
   const take = (chunk: Buffer) => {
     text += chunk.toString();
+    const parts = (begun + chunk.toString()).split('\n');
+    begun = parts.pop()!;
+    wholeLines.push(...parts);
   };
   child.process.stdout?.on('data', take);
   child.process.stderr?.on('data', take);
-  const log = () => {
-    const lines = text.split('\n');
-    lines.pop();
-    return lines;
-  };
   let hasEnded = false;
   child.finished.then(
     () => {
@@ -156,17 +157,18 @@ async function startOnce(options: BrokerProcessOptions): Promise<BrokerProcess |
     directory,
     configPath,
     pid: child.pid,
-    log,
-    waitForLog: (pattern, from = 0, patienceMs = defaultPatienceMs) =>
-      until(
-        () =>
-          log()
-            .slice(from)
-            .find((line) => pattern.test(line)),
-        `a log line like ${pattern}`,
-        patienceMs,
-        says,
-      ),
+    log: () => [...wholeLines],
+    waitForLog: (pattern, from = 0, patienceMs = defaultPatienceMs) => {
+      let looked = from;
+      const next = () => {
+        while (looked < wholeLines.length) {
+          const line = wholeLines[looked++]!;
+          if (pattern.test(line)) return line;
+        }
+        return undefined;
+      };
+      return until(next, `a log line like ${pattern}`, patienceMs, says);
+    },
     signal: (name) => child.kill(name),
     ended: child.finished.then((result) => result.status),
     residentBytes: () => residentBytes(child.pid),

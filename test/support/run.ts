@@ -1,6 +1,5 @@
 /** Runs programs the way a shell would: arguments, standard input, both outputs, exit status. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { afterAll } from 'vitest';
 import { defaultPatienceMs, until } from './until.ts';
 
 export interface RunOptions {
@@ -45,11 +44,11 @@ export interface RunningCommand {
 }
 
 const running = new Set<ChildProcess>();
-// A test that fails half-way must not leave its programs behind.
-const killAll = () => {
+
+/** Kills every program that still runs: a test that fails half-way must not leave any behind. */
+export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
-};
-afterAll(killAll);
+}
 process.on('exit', killAll);
 
 /** Starts a program and does not wait for it. */
@@ -66,7 +65,16 @@ export function start(command: string, args: readonly string[], options: RunOpti
   if (options.input !== undefined) child.stdin.end(options.input);
   else if (!options.keepInputOpen) child.stdin.end();
 
-  const text = (stream: 'stdout' | 'stderr') => Buffer.concat(output[stream]).toString();
+  const decoded = { stdout: { chunks: 0, text: '' }, stderr: { chunks: 0, text: '' } };
+  // Asked for every few milliseconds, decoded only when there is more.
+  const text = (stream: 'stdout' | 'stderr') => {
+    const known = decoded[stream];
+    if (known.chunks !== output[stream].length) {
+      known.chunks = output[stream].length;
+      known.text = Buffer.concat(output[stream]).toString();
+    }
+    return known.text;
+  };
   const describeOutput = () =>
     `command: ${command} ${args.join(' ')}\nstdout:\n${text('stdout')}\nstderr:\n${text('stderr')}`;
   const timeoutMs = options.timeoutMs ?? 60_000;

@@ -1,4 +1,7 @@
-/** The order of test files: those that take long come first, so that no worker is left with one while the others have nothing to do. */
+/**
+ * The order of test files: those that take long come first, so that no worker is left with one while the others have nothing to do.
+ * Those that share processes come last and one after the other, as a process ends when it cannot have the next file.
+ */
 import type { TestSpecification } from 'vitest/node';
 import { BaseSequencer } from 'vitest/node';
 
@@ -31,6 +34,7 @@ export class SlowestFirst extends BaseSequencer {
       const found = slowest.findIndex((path) => moduleId.endsWith(`/test/${path}.test.ts`));
       return found === -1 ? slowest.length : found;
     };
-    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+    const sharing = ({ project }: TestSpecification): number => (project.config.isolate ? 0 : 1);
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b) || sharing(a) - sharing(b));
   }
 }
