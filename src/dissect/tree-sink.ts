@@ -72,6 +72,7 @@ export class TreeSink implements FieldSink {
   leave(): void {
     const left = this.#open.pop();
     if (left === undefined) return;
+    this.#last = this.#open.at(-1);
     // A range that was not known when the subtree began covers what is in it.
     if (left.end < left.start) left.end = Math.max(left.start, endOfChildren(left));
   }

@@ -78,6 +78,7 @@ const windows = [
   ['server', { sequence: 500, acknowledgement: 110, window: 0 }],
   ['server', { sequence: 500, acknowledgement: 110, window: 25 }],
   ['client', { ...data, sequence: 110, acknowledgement: 500, payload: letters(100) }],
+  ['client', { ...data, sequence: 110, acknowledgement: 500, payload: letters(100) }],
   ['server', { sequence: 500, acknowledgement: 210, window: 100 }],
   ['client', { flags: flags.fin | flags.ack, sequence: 210, acknowledgement: 500 }],
   ['server', { flags: flags.fin | flags.ack, sequence: 500, acknowledgement: 211 }],

@@ -322,7 +322,9 @@ function describeMarks(sink: FieldSink, source: DataSource, at: number, segment:
     say(sink, f.retransmission, source, at, note);
     if (segment.retransmits > 0 && segment.retransmissionTimeoutNs > 0) {
       sink.addGenerated(f.retransmissionTimeout, source, at, at, duration(segment.retransmissionTimeoutNs));
-      sink.addGenerated(f.retransmissionFrame, source, at, at, segment.retransmits);
+      // Left at once: what else there is to say is said of the segment.
+      sink.enterGenerated(f.retransmissionFrame, source, at, at, segment.retransmits);
+      sink.leave();
     }
   }
   if ((marks & m.outOfOrder) !== 0) say(sink, f.outOfOrder, source, at, warning);
