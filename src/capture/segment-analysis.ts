@@ -110,6 +110,15 @@ export function analyseSegment(
   return record;
 }
 
+/** Notes of a segment that is not judged what tells its connection from the next one between the same ports. */
+export function noteSegment(flow: TcpFlow, direction: Direction, headers: FrameHeaders): void {
+  const own = direction === 0 ? flow.clientHistory : flow.serverHistory;
+  const peer = direction === 0 ? flow.serverHistory : flow.clientHistory;
+  const isFirst = !own.hasBase && !peer.hasBase;
+  setBases(own, peer, headers);
+  flow.completeness = nextCompleteness(flow.completeness, headers.tcpFlags, headers.wirePayloadLength, isFirst);
+}
+
 /** Below 2^53: 104 days. */
 function elapsedNs(frame: Frame, seconds: number, nanoseconds: number): number {
   return (frame.seconds - seconds) * 1e9 + (frame.nanoseconds - nanoseconds);

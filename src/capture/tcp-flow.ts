@@ -1,6 +1,7 @@
 /** A connection and what is remembered of it: the analysis of its two directions, and their assembly. */
 import type { Aged } from './age-list.ts';
 import type { Direction, Endpoint, Flow } from './flow.ts';
+import { undecided } from './flow-division.ts';
 import type { FrameHeaders } from './frame-headers.ts';
 import { SegmentHistory, type SentBudget } from './segment-history.ts';
 import { type HeldBudget, StreamAssembler } from './stream-assembler.ts';
@@ -22,6 +23,12 @@ export class TcpFlow implements Flow, Aged {
   touchedAt = 0;
   /** FIN of both ends, or RST: it will not say much more. */
   isClosed = false;
+  /** Ends that have said so: 1 the client, 2 the server. */
+  endings = 0;
+  /** Which of several readers follows it, as `FlowDivision` says. */
+  owner = undecided;
+  /** What it was expected to have, and has not had yet, when that was decided. */
+  expectedFrames = 0;
 
   /** Bits of `tcp.completeness` so far. */
   completeness = 0;

@@ -1,13 +1,15 @@
 /** Everything of TCP: the connection of each segment, its analysis, and the bytes it puts in order. */
 
 import type { SegmentAnalysis } from './flow.ts';
+import type { FlowDivision } from './flow-division.ts';
 import { FlowTable, type FlowTableLimits } from './flow-table.ts';
 import type { FrameHeaders } from './frame-headers.ts';
-import { analyseSegment } from './segment-analysis.ts';
+import { analyseSegment, noteSegment } from './segment-analysis.ts';
 import type { SegmentHistory } from './segment-history.ts';
 import type { StreamAssembler } from './stream-assembler.ts';
 import type { StreamChunk } from './stream-chunk.ts';
 import { tcpFlags } from './tcp-flags.ts';
+import type { TcpFlow } from './tcp-flow.ts';
 import type { TcpResult } from './tcp-result.ts';
 
 class ReusedResult implements TcpResult {
@@ -20,9 +22,12 @@ class ReusedResult implements TcpResult {
 export class TcpFlows {
   readonly #table: FlowTable;
   readonly #result = new ReusedResult();
+  readonly #division: FlowDivision | undefined;
 
-  constructor(limits: FlowTableLimits = {}) {
+  /** @param division - between this and other readers of the capture; undefined: there are none */
+  constructor(limits: FlowTableLimits = {}, division?: FlowDivision) {
     this.#table = new FlowTable(limits);
+    this.#division = division;
   }
 
   /** Connections that are remembered. */
@@ -32,12 +37,24 @@ export class TcpFlows {
 
   /**
    * Takes the next frame of the capture.
-   * @returns undefined if it is no TCP segment; otherwise the same object each time, to be read before the next call
+   * @returns undefined if it is no TCP segment, or one that another reader follows; otherwise the same object each time, to be read before the next call
    */
   next(headers: FrameHeaders): TcpResult | undefined {
-    if (headers.tcpOffset < 0) return undefined;
+    const division = this.#division;
+    if (headers.tcpOffset < 0) {
+      division?.takeOther();
+      return undefined;
+    }
     const flow = this.#table.find(headers);
     const direction = this.#table.direction;
+    if (division !== undefined) {
+      division.takeSegment(flow);
+      if (!division.isFollowed) {
+        noteSegment(flow, direction, headers);
+        this.#noteEnd(flow, direction, headers.tcpFlags);
+        return undefined;
+      }
+    }
     const result = this.#result;
     // Quicker than `length = 0` for the one member there is as a rule, and the memory stays.
     while (result.chunks.length > 0) result.chunks.pop();
@@ -63,8 +80,17 @@ export class TcpFlows {
 
     if (own.isEnded && !ownEnded) result.ended |= isFromClient ? 1 : 2;
     if (peer.isEnded && !peerEnded) result.ended |= isFromClient ? 2 : 1;
-    if (result.ended !== 0 && own.isEnded && peer.isEnded) this.#table.close(flow);
+    this.#noteEnd(flow, direction, headers.tcpFlags);
     return result;
+  }
+
+  /** Whoever follows a connection and whoever does not have to forget it at the same time: so only its flags count. */
+  #noteEnd(flow: TcpFlow, direction: number, flags: number): void {
+    if ((flags & (tcpFlags.fin | tcpFlags.rst)) === 0) return;
+    flow.endings |= (flags & tcpFlags.rst) !== 0 ? 3 : direction === 0 ? 1 : 2;
+    if (flow.endings !== 3) return;
+    this.#table.close(flow);
+    this.#division?.release(flow);
   }
 }
 

@@ -5,7 +5,8 @@
 
 /** What every command's file exports: takes the arguments after the command's name, resolves with the exit status. */
 export interface CommandModule {
-  main(args: readonly string[], invokedAs: string): Promise<number>;
+  /** @param programFile - of the program, for a command that runs in several threads: each begins there, like a process */
+  main(args: readonly string[], invokedAs: string, programFile: string): Promise<number>;
 }
 
 export interface Command {

@@ -47,7 +47,7 @@ async function runCommand(name: string, args: readonly string[], invokedAs: stri
   running = commands.get(name)!;
   try {
     const loaded = await running.load();
-    return await loaded.main(args, invokedAs);
+    return await loaded.main(args, invokedAs, __filename);
   } catch (error) {
     if (errorCode(error) === 'EPIPE') return 0;
     process.stderr.write(`${invokedAs}: ${describeError(error)}\n`);

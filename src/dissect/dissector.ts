@@ -10,6 +10,7 @@
  */
 import { decodeHeaders } from '../capture/decode-headers.ts';
 import { segmentMarks } from '../capture/flow.ts';
+import type { FlowDivision } from '../capture/flow-division.ts';
 import type { FlowTableLimits } from '../capture/flow-table.ts';
 import { FragmentTable } from '../capture/fragments.ts';
 import type { Frame } from '../capture/frame.ts';
@@ -39,6 +40,8 @@ export interface DissectorOptions {
   readonly flows?: FlowTableLimits | undefined;
   /** What is remembered of MQTT conversations, and how payloads are shown. */
   readonly conversations?: ConversationOptions | undefined;
+  /** Between this and other readers of the same capture. Default: all frames are ours. */
+  readonly division?: FlowDivision | undefined;
 }
 
 /** Marks of segments that were sent before. */
@@ -46,6 +49,7 @@ const repeated = segmentMarks.retransmission | segmentMarks.fastRetransmission |
 
 export class Dissector {
   readonly #options: DissectorOptions;
+  readonly #division: FlowDivision | undefined;
   readonly #fragments = new FragmentTable();
   readonly #flows: TcpFlows;
   readonly #conversations: Conversations;
@@ -59,26 +63,35 @@ export class Dissector {
 
   constructor(options: DissectorOptions = {}) {
     this.#options = options;
-    this.#flows = new TcpFlows(options.flows);
+    this.#division = options.division;
+    this.#flows = new TcpFlows(options.flows, options.division);
     this.#conversations = new Conversations(options.conversations);
   }
 
-  /** Takes the next frame of the capture. Never throws, whatever its bytes. */
+  /** Takes the next frame of the capture, where all are ours. Never throws, whatever its bytes. */
   next(frame: Frame): FrameDissection {
+    return this.nextOurs(frame) as FrameDissection;
+  }
+
+  /** As `next`; undefined if it is another reader who shows the frame. */
+  nextOurs(frame: Frame): FrameDissection | undefined {
     const headers = decodeHeaders(frame, this.#fragments);
     const result = this.#flows.next(headers);
+    const division = this.#division;
     this.#first ??= new TimeValue(frame.seconds, frame.nanoseconds);
+    const previous = this.#previous ?? frame;
+    this.#previous = frame;
+    if (division !== undefined && !division.isFollowed) return undefined;
     const dissection = new FrameDissection(
       headers,
       result?.analysis,
       this.#first,
-      this.#previous ?? frame,
-      this.#displayed ?? this.#previous ?? frame,
+      previous,
+      this.#displayed ?? previous,
     );
-    this.#previous = frame;
     if (result !== undefined) this.#rise(dissection, result);
     else if (headers.udpOffset >= 0) dissection.udp = this.#udp.next(headers);
-    return dissection;
+    return division === undefined || division.isShown ? dissection : undefined;
   }
 
   /** Says that a frame was displayed, for `frame.time_delta_displayed` of those after it. To be called by who filters. */

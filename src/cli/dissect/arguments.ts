@@ -102,6 +102,8 @@ export interface DissectRequest {
   /** `--count`: print the number of rows, or of different values. */
   readonly countsOnly: boolean;
   readonly showsProgress: boolean;
+  /** `--threads`: undefined for as many as are of use. */
+  readonly threads: number | undefined;
 }
 
 export type DissectArguments =
@@ -110,6 +112,9 @@ export type DissectArguments =
   | { readonly action: 'list fields' }
   | { readonly action: 'list interfaces' }
   | { readonly action: 'dissect'; readonly request: DissectRequest };
+
+/** Of `--threads`: each takes memory. */
+const threadsMax = 64;
 
 /** The arguments cannot be used. */
 export class DissectArgumentError extends Error {}
@@ -164,6 +169,7 @@ const options: Readonly<Record<string, boolean>> = {
   distinct: true,
   count: false,
   progress: false,
+  threads: true,
   'no-progress': false,
   help: false,
   version: false,
@@ -287,6 +293,7 @@ export function parseDissectArguments(args: readonly string[], command: 'dissect
       tableColumns: last('columns')?.split(','),
       distinctColumn: last('distinct'),
       countsOnly: has('count'),
+      threads: parseThreads(last('threads')),
       showsProgress: has('progress') || (!has('no-progress') && process.stderr.isTTY === true),
     },
   };
@@ -377,6 +384,15 @@ function parseNumber(option: string, text: string | undefined): number | undefin
   if (text === undefined) return undefined;
   if (!/^\d{1,9}$/.test(text)) throw new DissectArgumentError(`${option} ${text}: expected a whole number`);
   return Number(text);
+}
+
+function parseThreads(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const threads = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (threads < 1 || threads > threadsMax) {
+    throw new DissectArgumentError(`--threads ${text}: expected a number from 1 to ${threadsMax}`);
+  }
+  return threads;
 }
 
 /** `duration:10`: milliseconds. */

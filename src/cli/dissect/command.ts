@@ -19,6 +19,7 @@ export async function runCommand(
   args: readonly string[],
   invokedAs: string,
   command: 'dissect' | 'capture',
+  programFile: string,
 ): Promise<number> {
   try {
     const parsed = parseDissectArguments(args, command);
@@ -36,7 +37,7 @@ export async function runCommand(
         process.stdout.write(`${(await listInterfaces()).join('\n')}\n`);
         return 0;
       case 'dissect':
-        return await runDissection(parsed.request);
+        return await runDissection(parsed.request, programFile);
     }
   } catch (error) {
     const status = explain(error, invokedAs);

@@ -1,5 +1,6 @@
 /** From a request to what does the work: a dissector, a filter, and what is done with the frames that match. */
 import type { CaptureDecoder } from '../../capture/capture-decoder.ts';
+import type { FlowDivision } from '../../capture/flow-division.ts';
 import { DecodeAsError, type DecodeAsRule, parseDecodeAs } from '../../dissect/decode-as.ts';
 import { Dissector } from '../../dissect/dissector.ts';
 import { compileFilter } from '../../dissect/filter/display-filter.ts';
@@ -11,6 +12,7 @@ import { EkPrinter } from './ek-printer.ts';
 import { FieldsPrinter } from './fields-printer.ts';
 import { FilterError } from './filter-error.ts';
 import type { FramePrinter } from './frame-printer.ts';
+import { type ReaderPlace, shareOf } from './frame-shares.ts';
 import { JsonPrinter } from './json-printer.ts';
 import { OutputColumns } from './output-columns.ts';
 import { readPreferences } from './preferences.ts';
@@ -24,13 +26,21 @@ export interface Dissection {
   readonly dissector: Dissector;
   readonly filter: DisplayFilter | undefined;
   readonly consumer: FramePrinter;
+  /** Of one of several readers; undefined: all frames are shown here. */
+  readonly share: FlowDivision | undefined;
 }
 
 const everythingIsMqtt: DecodeAsRule = { firstPort: 0, lastPort: 65_535, application: 'mqtt' };
 
-/** @throws {DissectArgumentError | FilterError} */
-export function openDissection(request: DissectRequest, decoder: CaptureDecoder): Dissection {
+/**
+ * @param place - among several readers, if what is asked can be divided
+ * @throws {DissectArgumentError | FilterError}
+ */
+export function openDissection(request: DissectRequest, decoder: CaptureDecoder, place?: ReaderPlace): Dissection {
   const isLive = request.file === undefined || request.file === '-';
+  const filter = request.filter === undefined ? undefined : readFilter(request.filter);
+  const consumer = openPrinter(request);
+  const share = place === undefined ? undefined : shareOf(request, filter, consumer, decoder, place);
   return {
     dissector: new Dissector({
       // A tap has MQTT alone, whatever its port, and from the middle of connections as well.
@@ -38,9 +48,11 @@ export function openDissection(request: DissectRequest, decoder: CaptureDecoder)
       recognise: request.recognizes,
       tls: openTlsDecryption(request.preferences.get('tls.keylog_file'), decoder, isLive),
       ...readPreferences(request.preferences),
+      division: share,
     }),
-    filter: request.filter === undefined ? undefined : readFilter(request.filter),
-    consumer: openPrinter(request),
+    filter,
+    consumer,
+    share,
   };
 }
 

@@ -15,6 +15,7 @@ import { isShown } from './shown-nodes.ts';
 
 export class EkPrinter implements FramePrinter {
   readonly fields: readonly FieldDescriptor[];
+  readonly isOfFramesAlone = true;
   readonly #request: DissectRequest;
   readonly #columns: OutputColumns | undefined;
   readonly #choice: ProtocolChoice;

@@ -11,6 +11,7 @@ import type { OutputColumns } from './output-columns.ts';
 
 export class FieldsPrinter implements FramePrinter {
   readonly fields: readonly FieldDescriptor[];
+  readonly isOfFramesAlone = true;
   readonly #columns: OutputColumns;
   readonly #options: ColumnOptions;
 

@@ -7,6 +7,10 @@ import type { ValueSink } from '../../dissect/value-sink.ts';
 export interface FramePrinter {
   /** Fields that are to be gathered for it in the sink that `frame` is given. */
   readonly fields: readonly FieldDescriptor[];
+  /** Whether what it says of a frame depends on no other frame, but for `previousShown`. Default false. */
+  readonly isOfFramesAlone?: boolean;
+  /** Between what it says of two frames. Default nothing. */
+  readonly separator?: string;
   /** Before the first frame. */
   begin(): string;
   /**
@@ -18,6 +22,9 @@ export interface FramePrinter {
   passed?(frame: DissectedFrame): void;
   /** The same for printers that are in a hurry: appends the lines to `output`. Every printer has one of both. */
   write?(output: Utf8Buffer, frame: DissectedFrame, values: ValueSink, previousShown: DissectedFrame | undefined): void;
-  /** After the last. */
-  end(): string;
+  /**
+   * After the last.
+   * @param hasShown - whether there was any frame that matches the display filter
+   */
+  end(hasShown: boolean): string;
 }

@@ -14,6 +14,7 @@ Input
  -r FILE              pcap or pcapng, also with gzip; - for the standard input, also while it grows.
  -i INTERFACE         capture there, by dumpcap or tcpdump (see 'clearwing capture --help').
  -c COUNT             stop after reading so many frames.
+ --threads N          read a file with so many threads; default: as many as are of use for its size.
 ${selection}
 ${printing}
  -w FILE              write the frames that match to a file instead of printing them.

@@ -47,11 +47,12 @@ type Entries = Array<readonly [key: string, value: Entry]>;
 
 export class JsonPrinter implements FramePrinter {
   readonly fields: readonly FieldDescriptor[];
+  readonly isOfFramesAlone = true;
+  readonly separator = ',';
   readonly #request: DissectRequest;
   readonly #columns: OutputColumns | undefined;
   readonly #choice: ProtocolChoice;
   readonly #sink = new TreeSink();
-  #count = 0;
 
   /** @param columns - of `-e`; undefined for whole trees */
   constructor(request: DissectRequest, columns: OutputColumns | undefined) {
@@ -65,8 +66,8 @@ export class JsonPrinter implements FramePrinter {
     return '[';
   }
 
-  end(): string {
-    return this.#count === 0 ? ']\n' : '\n]\n';
+  end(hasShown: boolean): string {
+    return hasShown ? '\n]\n' : ']\n';
   }
 
   frame(frame: DissectedFrame, values: ValueSink): string {
@@ -78,7 +79,7 @@ export class JsonPrinter implements FramePrinter {
       ['_score', 'null'],
       ['_source', source],
     ];
-    return `${this.#count++ === 0 ? '' : ','}\n  ${write(document, '  ')}`;
+    return `\n  ${write(document, '  ')}`;
   }
 
   #columnEntries(columns: OutputColumns, frame: DissectedFrame, values: ValueSink): Entries {

@@ -15,6 +15,8 @@ export class Rendering {
   readonly #isAboveTcp: boolean;
   /** Whether the filter shows a frame that has nothing of what it asks for. */
   readonly #showsEmpty: boolean;
+  readonly #separator: string;
+  #hasShown = false;
   #previousShown: DissectedFrame | undefined = undefined;
 
   constructor(dissection: Dissection) {
@@ -30,6 +32,8 @@ export class Rendering {
       ({ protocol }) => protocol === fields.self,
     );
     this.#showsEmpty = filter === undefined || filter.matches(this.#sink);
+    // Who puts the lines of several readers together separates them, too.
+    this.#separator = dissection.share === undefined ? (consumer.separator ?? '') : '';
   }
 
   /** Appends what stands before all frames. */
@@ -39,11 +43,12 @@ export class Rendering {
 
   /**
    * Takes the next frame of the capture, and appends its lines.
-   * @returns whether the filter shows it
+   * @returns whether the filter shows it, and it is not for another reader to show
    */
   next(frame: Frame, output: Utf8Buffer): boolean {
     const { dissector, filter, consumer } = this.#dissection;
-    const dissected = dissector.next(frame);
+    const dissected = dissector.nextOurs(frame);
+    if (dissected === undefined) return false;
     if (this.#gathers) {
       this.#sink.reset();
       if (!this.#isAboveTcp) dissected.describe(this.#sink);
@@ -54,9 +59,12 @@ export class Rendering {
       }
     }
     if (filter !== undefined && !filter.matches(this.#sink)) return this.#pass(dissected);
+    if (this.#hasShown && this.#separator !== '') output.text(this.#separator);
     if (consumer.write !== undefined) consumer.write(output, dissected, this.#sink, this.#previousShown);
     else if (consumer.frame !== undefined) output.text(consumer.frame(dissected, this.#sink, this.#previousShown));
-    dissector.displayed(frame);
+    // Without a filter that is the frame before anyway, also if another reader shows it.
+    if (filter !== undefined) dissector.displayed(frame);
+    this.#hasShown = true;
     this.#previousShown = dissected;
     return true;
   }
@@ -67,8 +75,11 @@ export class Rendering {
     return false;
   }
 
-  /** Appends what stands behind all frames. */
-  end(output: Utf8Buffer): void {
-    output.text(this.#dissection.consumer.end());
+  /**
+   * Appends what stands behind all frames.
+   * @param hasShown - whether there were lines of any; default: of those that were given here
+   */
+  end(output: Utf8Buffer, hasShown = this.#hasShown): void {
+    output.text(this.#dissection.consumer.end(hasShown));
   }
 }

@@ -10,8 +10,12 @@ import type { DissectRequest } from './arguments.ts';
 import { BrokerTapError } from './broker-tap-error.ts';
 import { CaptureOutput } from './capture-output.ts';
 import { openDissection } from './dissection.ts';
+import { readersFor } from './frame-shares.ts';
+import { BlockStock, type LineBlock, readBlocks } from './line-block.ts';
 import { Progress } from './progress.ts';
+import { ReaderThreads } from './reader-threads.ts';
 import { Rendering } from './rendering.ts';
+import { rowColors } from './row-colors.ts';
 import { type CaptureInput, openInput } from './sources.ts';
 
 /** Bytes of lines that are gathered before they go to the output. */
@@ -25,11 +29,14 @@ const unreadable = 2;
  * Dissects and prints until the input ends, the reader of the output is gone, or somebody interrupts.
  * @returns the exit status
  */
-export async function runDissection(request: DissectRequest): Promise<number> {
+export async function runDissection(request: DissectRequest, programFile: string): Promise<number> {
   const decoder = new CaptureDecoder();
-  const rendering = new Rendering(openDissection(request, decoder));
+  const readers = readersFor(request);
+  const dissection = openDissection(request, decoder, { readers, reader: 0 });
+  const isDivided = dissection.share !== undefined;
+  const rendering = new Rendering(dissection);
   const lines = new Utf8Buffer(gatheredBytes * 2);
-  const input = await openInput(request);
+  const input = await openInput(request, isDivided);
   const output = new StandardOutput(process.stdout);
   const file =
     request.outputFile === undefined
@@ -43,15 +50,13 @@ export async function runDissection(request: DissectRequest): Promise<number> {
     if (lines.length > 0) output.bytes(lines.view());
     lines.clear();
   };
-  rendering.begin(lines);
-  try {
-    const chunks = countBytes(input, (bytes) => progress?.update(bytes, read));
-    reading: for await (const frames of readCapture(chunks, { decoder })) {
+  const printAll = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const frames of readCapture(chunks, { decoder })) {
       for (const frame of frames) {
         read++;
         if (rendering.next(frame, lines)) file?.write(frame);
         if (lines.length >= gatheredBytes) print();
-        if (read === request.frameCountMax) break reading;
+        if (read === request.frameCountMax) return;
       }
       print();
       if (input.isLive || request.isLineBuffered) {
@@ -60,19 +65,42 @@ export async function runDissection(request: DissectRequest): Promise<number> {
       }
       if (output.isFull) await output.drained();
       if (file?.isFull) await file.drained();
-      if (output.error !== undefined || stop.isStopped) break;
+      if (output.error !== undefined || stop.isStopped) return;
+    }
+  };
+  async function* countFrames(blocks: AsyncIterable<LineBlock>): AsyncGenerator<LineBlock, void, undefined> {
+    for await (const block of blocks) {
+      read += block.frames;
+      yield block;
+    }
+  }
+  rendering.begin(lines);
+  const stock = new BlockStock();
+  const others = isDivided
+    ? new ReaderThreads(
+        programFile,
+        { request: forThreads(request), file: input.name, length: input.length!, readers },
+        dissection.consumer.separator ?? '',
+        stock,
+        output,
+      )
+    : undefined;
+  try {
+    const chunks = countBytes(input, (bytes) => progress?.update(bytes, read));
+    if (others === undefined) await printAll(chunks);
+    else {
+      print();
+      await others.print(countFrames(readBlocks(chunks, decoder, rendering, request.frameCountMax, stock)));
     }
   } catch (error) {
-    if (stop.isStopped) status = 0;
-    else {
-      status = complain(input, error);
-    }
+    status = stop.isStopped || output.error !== undefined ? 0 : complain(input, error);
   } finally {
     stop.end();
     input.stop();
     progress?.end();
+    await others?.stop();
   }
-  rendering.end(lines);
+  rendering.end(lines, others?.hasShown);
   print();
   await file?.close();
   const remark = input.closingRemark?.();
@@ -80,6 +108,11 @@ export async function runDissection(request: DissectRequest): Promise<number> {
   await output.finish();
   if (output.error !== undefined && output.error.code !== 'EPIPE') throw output.error;
   return status;
+}
+
+/** What only this thread can know of its output is said to the others. */
+function forThreads(request: DissectRequest): DissectRequest {
+  return { ...request, color: rowColors(request.color) === undefined ? 'never' : 'always' };
 }
 
 /**

@@ -3,7 +3,8 @@ import { createReadStream, statSync } from 'node:fs';
 import { CaptureProgram } from '../../capture/node/capture-program.ts';
 import { DissectArgumentError, type DissectRequest } from './arguments.ts';
 
-const chunkBytes = 256 * 1024;
+/** Bytes that are read at a time. */
+export const chunkBytes = 256 * 1024;
 
 export interface CaptureInput {
   /** As messages name it: the file's name. */
@@ -22,7 +23,8 @@ export interface CaptureInput {
 /** The file cannot be opened. */
 export class CaptureInputError extends Error {}
 
-export async function openInput(request: DissectRequest): Promise<CaptureInput> {
+/** @param isDivided - a file is read by several: then each reads as much of it as there is now, although it may grow */
+export async function openInput(request: DissectRequest, isDivided = false): Promise<CaptureInput> {
   if (request.brokerUrl !== undefined) {
     const { openBrokerTap } = await import('./broker-tap.ts');
     return openBrokerTap(request.brokerUrl);
@@ -37,7 +39,8 @@ export async function openInput(request: DissectRequest): Promise<CaptureInput> 
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats === undefined) throw new CaptureInputError(`The file "${file}" doesn't exist.`);
   if (stats.isDirectory()) throw new CaptureInputError(`"${file}" is a directory (folder), not a file.`);
-  const chunks = createReadStream(file, { highWaterMark: chunkBytes });
+  const end = isDivided ? stats.size - 1 : Number.POSITIVE_INFINITY;
+  const chunks = createReadStream(file, { highWaterMark: chunkBytes, end });
   return {
     name: file,
     chunks,

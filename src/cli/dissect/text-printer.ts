@@ -23,6 +23,7 @@ const lineFeed = 0x0a;
 
 export class TextPrinter implements FramePrinter {
   readonly fields = [];
+  readonly isOfFramesAlone = true;
   readonly #request: DissectRequest;
   readonly #colors: RowColors | undefined;
   readonly #openProtocols: ReadonlySet<string> | undefined;

@@ -36,8 +36,8 @@ const exception: Diagnostic = {
   rule: undefined,
 };
 
-/** Fields that are described together, or passed over. Diagnostics may be said of any. */
-const conversationFields = new FieldGroup([
+/** Fields that are described together, or passed over. Diagnostics may be said of any. These depend on packets of other connections, too. */
+export const conversationFields = new FieldGroup([
   fields.client,
   fields.version,
   fields.versionIsInferred,

@@ -33,7 +33,7 @@ export async function printed(path: string, args: readonly string[]): Promise<st
 }
 
 /** Key files are named from the folder of their capture. */
-function inFolder(arg: string, directory: string): string {
+export function inFolder(arg: string, directory: string): string {
   const keys = /^tls\.keylog_file:(.+)$/.exec(arg)?.[1];
   return keys === undefined || isAbsolute(keys) ? arg : `tls.keylog_file:${join(directory, keys)}`;
 }
