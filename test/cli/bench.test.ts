@@ -20,6 +20,7 @@ interface Report {
 /** What a process takes of memory is the system's to say: here only that it was asked. */
 const memory = { beforeBytes: expect.any(Number), eachBytes: expect.any(Number) };
 const short = ['--seconds', '0.2', '--warm-up', '0.1'];
+const shortest = ['--seconds', '0.1', '--warm-up', '0.05'];
 let broker: BrokerProcess;
 
 beforeAll(async () => {
@@ -54,7 +55,7 @@ describe('clearwing bench flow', () => {
   it('counts every delivery of every flow, QoS and size, and prints a table', async () => {
     const { status, stdout } = await bench(
       ...['flow', '-h', '127.0.0.1', '-p', `${broker.port}`, '--flow', '1-3,2-2', '-q', '0,1', '-s', '64,500'],
-      ...['--broker-pid', `${broker.pid}`, ...short],
+      ...['--broker-pid', `${broker.pid}`, ...shortest],
     );
     expect(status).toBe(0);
     const lines = stdout.trimEnd().split('\n');
@@ -86,7 +87,7 @@ describeWithPeer('mosquitto', 'clearwing bench', () => {
     const other = await startBroker({ program: 'mosquitto', config: 'max_queued_messages 0' });
     try {
       const [flow, ...others] = await Promise.all([
-        report(['flow', '-p', `${other.port}`, '--flow', '2-2', '-q', '0,1,2', ...short]),
+        report(['flow', '-p', `${other.port}`, '--flow', '2-2', '-q', '0,1,2', ...shortest]),
         ...['connect', 'retained', 'subscribe'].map((command) =>
           report([command, '-p', `${other.port}`, '-n', '50', '-V', '5']),
         ),
