@@ -275,14 +275,14 @@ function clientIdentifierFor(connection: Connection, packet: ConnectPacket): str
 }
 
 function logConnected(connection: Connection, packet: ConnectPacket): void {
-  const { context, name, peerName } = connection;
+  const { context, name } = connection;
   if (context.settings.connectionMessages) {
     const user = packet.username === undefined ? '' : `, u'${packet.username}'`;
     const protocol = packet.protocolVersion === 3 ? 1 : packet.protocolVersion === 4 ? 2 : 5;
     const keepAlive = Math.min(connection.keepAlive, keepAliveMax);
     context.log.write(
       'notice',
-      `New client connected from ${peerName} as ${name} (p${protocol}, c${packet.cleanStart ? 1 : 0}, k${keepAlive}${user}).`,
+      `New client connected from ${connection.peerName} as ${name} (p${protocol}, c${packet.cleanStart ? 1 : 0}, k${keepAlive}${user}).`,
     );
   }
   if (!context.logsPackets) return;

@@ -21,9 +21,10 @@ import type { Message } from './message.ts';
 import type { OutputBuffer } from './output-buffer.ts';
 import type { Store } from './persistence/store.ts';
 import { abridged } from './publish.ts';
+import type { RetainedRecord } from './retained-tree.ts';
 import type { Session } from './session.ts';
 import type { TapSubject } from './tap/tap.ts';
-import { encodeMessage, identifierOffset } from './wire-forms.ts';
+import { appendShortPublish, encodeMessage, identifierOffset } from './wire-forms.ts';
 
 /** See the drawing in `connection.ts`. */
 export type ConnectionState = 'awaiting-connect' | 'authenticating' | 'open' | 'closing' | 'closed';
@@ -290,6 +291,30 @@ export abstract class PacketOutput extends WheelTimer implements TapSubject {
     wireForms.select(message, this.version, qos, retain, message.expiresAt === 0 ? 0 : clock.now());
     if (wireForms.end - wireForms.start > this.peerMaximumPacketSize) return false;
     output.appendRange(wireForms.bytes, wireForms.start, wireForms.end);
+    return true;
+  }
+
+  /**
+   * Appends a retained message at QoS 0: nobody else gets it now, so it is encoded where it is to be.
+   * @returns false, and nothing is appended, if it must go through `sendPublish`: it has properties, is large or the client takes it
+   * differently from others
+   */
+  sendRetained({ topicName, payload, properties, expiry }: RetainedRecord): boolean {
+    if (typeof payload !== 'string' || properties !== undefined || expiry !== undefined) return false;
+    if (this.outboundAliases !== undefined || this.listener.settings.mountPoint !== '') return false;
+    if (this.context.logsPackets || !this.takesQos0()) return false;
+    const output = this.#openOutput();
+    const start = output.length;
+    if (!appendShortPublish(output, topicName, payload, true, this.version)) return false;
+    if (output.length - start > this.peerMaximumPacketSize) {
+      output.length = start;
+      return false;
+    }
+    const { counters } = this.context;
+    counters.messagesSent++;
+    counters.publishMessagesSent++;
+    counters.publishBytesSent += payload.length;
+    this.#appended(output);
     return true;
   }
 

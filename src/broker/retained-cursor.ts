@@ -1,5 +1,4 @@
 import { findChild, oldestFirst } from './level-children.ts';
-import type { Message } from './message.ts';
 import { Branch, type RetainedNode, type RetainedRecord } from './retained-tree.ts';
 
 /** Nodes looked at by one call that finds nothing; about a fifth of a millisecond. */
@@ -25,7 +24,7 @@ class Frame {
 /**
  * Goes through the retained messages that match a Topic Filter, some at a time, while others publish.
  *
- * Below each level those come first whose topics were first published to. Every message that is there all the time is given exactly once, as it is when the cursor comes to it. One that is removed
+ * Below each level those come first whose topics were first published to. Every message that is there all the time is given exactly once. One that is removed
  * before is not given; one that is added meanwhile may or may not be; one that is removed and published again may come twice. Iterators
  * of a Map go on rightly when it changes, a list of siblings is copied when it is reached, and records and branches know when
  * they are out of the tree.
@@ -33,28 +32,24 @@ class Frame {
 export class RetainedCursor {
   readonly #filterLevels: readonly string[];
   readonly #frames: Frame[] = [];
-  readonly #emit: (record: RetainedRecord, into: Message[], now: number) => boolean;
+  readonly #isAlive: (record: RetainedRecord, now: number) => boolean;
   readonly #root: Branch;
   #isStarted = false;
 
-  /** @param emit appends the record's message to `into` and returns true, or returns false if it is not to be given */
-  constructor(
-    root: Branch,
-    topicFilter: string,
-    emit: (record: RetainedRecord, into: Message[], now: number) => boolean,
-  ) {
+  /** @param isAlive whether a record is to be given; if it has expired, it may be removed on that occasion */
+  constructor(root: Branch, topicFilter: string, isAlive: (record: RetainedRecord, now: number) => boolean) {
     this.#filterLevels = topicFilter.split('/');
     this.#root = root;
-    this.#emit = emit;
+    this.#isAlive = isAlive;
   }
 
   /**
-   * Appends up to `limit` messages to `into`. It may give fewer, even none, when it had to look at many that do not match, so
+   * Appends up to `limit` records to `into`. It may give fewer, even none, when it had to look at many that do not match, so
    * that no call takes long.
    * @param now milliseconds since the epoch, to leave out what has expired
    * @returns whether there may be more
    */
-  next(limit: number, into: Message[], now: number = Date.now()): boolean {
+  next(limit: number, into: RetainedRecord[], now: number = Date.now()): boolean {
     let messagesLeft = limit;
     if (!this.#isStarted) {
       this.#isStarted = true;
@@ -73,7 +68,7 @@ export class RetainedCursor {
   }
 
   /** Looks at a node that matches the first `depth` levels of the filter; returns whether it gave a message. */
-  #visit(start: RetainedNode, startDepth: number, into: Message[], now: number): boolean {
+  #visit(start: RetainedNode, startDepth: number, into: RetainedRecord[], now: number): boolean {
     let node = start;
     for (let depth = startDepth; depth < this.#filterLevels.length; depth++) {
       const level = this.#filterLevels[depth] as string;
@@ -93,9 +88,11 @@ export class RetainedCursor {
     return this.#give(node, into, now);
   }
 
-  #give(node: RetainedNode, into: Message[], now: number): boolean {
+  #give(node: RetainedNode, into: RetainedRecord[], now: number): boolean {
     const record = node instanceof Branch ? node.record : node;
-    return record?.payload !== undefined && this.#emit(record, into, now);
+    if (record?.payload === undefined || !this.#isAlive(record, now)) return false;
+    into.push(record);
+    return true;
   }
 
   #pushChildren(branch: Branch, depth: number): void {

@@ -1,7 +1,6 @@
 /** The sending of the retained messages that match a new subscription, as fast as the subscriber takes them. */
 import type { BrokerContext } from './context.ts';
-import type { Message } from './message.ts';
-import type { RetainedCursor } from './retained.ts';
+import { messageOf, type RetainedCursor, type RetainedRecord } from './retained.ts';
 import type { Session } from './session.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -14,7 +13,7 @@ export class RetainedReplay {
   readonly subscription: Subscription;
   readonly #context: BrokerContext;
   readonly #cursor: RetainedCursor;
-  readonly #batch: Message[] = [];
+  readonly #batch: RetainedRecord[] = [];
   #position = 0;
 
   constructor(context: BrokerContext, subscription: Subscription) {
@@ -26,16 +25,12 @@ export class RetainedReplay {
   /** Offers what the Session takes now. True once all was offered, or the subscription has ended. */
   advance(session: Session): boolean {
     const batch = this.#batch;
-    // What is left of the last time has waited, and may have been replaced meanwhile.
-    let mayBeOutdated = true;
     for (let rounds = 0; rounds < roundsMax; rounds++) {
       while (this.#position < batch.length) {
         if (this.subscription.isEnded) return true;
         if (!session.takesReplay) return false;
-        const message = batch[this.#position++] as Message;
-        this.#offer(session, mayBeOutdated ? this.#context.retained.get(message.topicName) : message);
+        this.#offer(session, batch[this.#position++] as RetainedRecord);
       }
-      mayBeOutdated = false;
       batch.length = 0;
       this.#position = 0;
       if (!this.#cursor.next(batchSize, batch, this.#context.clock.now()) && batch.length === 0) return true;
@@ -44,13 +39,17 @@ export class RetainedReplay {
     return false;
   }
 
-  #offer(session: Session, message: Message | undefined): void {
+  #offer(session: Session, record: RetainedRecord): void {
     const { authority, routes, settings } = this.#context;
     const { subscription } = this;
-    if (message === undefined) return;
-    if (message.expiresAt !== 0 && message.expiresAt <= this.#context.clock.now()) return;
-    if (!routes.mayReceive(session, message.topicName)) return;
-    if (settings.checkRetainSource && !authority.publishesAll && !this.#context.mayStillPublish(message)) return;
+    // What was left of the last time may have been removed meanwhile, or have expired.
+    if (record.payload === undefined) return;
+    if (record.expiry !== undefined && record.expiry.expiresAt <= this.#context.clock.now()) return;
+    if (!routes.mayReceive(session, record.topicName)) return;
+    const isSourceAsked = settings.checkRetainSource && !authority.publishesAll;
+    if (!isSourceAsked && subscription.identifier === 0 && session.offerRetained(record, subscription.qos)) return;
+    const message = messageOf(record);
+    if (isSourceAsked && !this.#context.mayStillPublish(message)) return;
     const qos = settings.upgradeOutgoingQos || subscription.qos < message.qos ? subscription.qos : message.qos;
     session.offer(message, qos, true, subscription.identifier === 0 ? undefined : [subscription.identifier]);
   }

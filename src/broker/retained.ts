@@ -6,6 +6,7 @@ import { RetainedCursor } from './retained-cursor.ts';
 import { RetainedRecord, RetainedTree } from './retained-tree.ts';
 
 export type { RetainedCursor } from './retained-cursor.ts';
+export type { RetainedRecord } from './retained-tree.ts';
 
 /**
  * What became of a message given to `update`: kept; the topic's message taken away by an empty one; refused because as many
@@ -117,19 +118,21 @@ export class RetainedMessages {
    */
   match(topicFilter: string, into: Message[], now: number): void {
     const cursor = this.cursor(topicFilter);
-    while (cursor.next(Number.POSITIVE_INFINITY, into, now));
+    const records: RetainedRecord[] = [];
+    while (cursor.next(Number.POSITIVE_INFINITY, records, now));
+    for (const record of records) into.push(messageOf(record));
   }
 
-  /** As `match`, some at a time, while messages come and go. */
+  /**
+   * As `match`, some at a time, while messages come and go. What it gives are the records themselves: one that is held on to has the newest
+   * payload, and none once it is removed.
+   */
   cursor(topicFilter: string): RetainedCursor {
-    return new RetainedCursor(this.#tree.root, topicFilter, (record, into, now) => {
-      if (record.expiry !== undefined && record.expiry.expiresAt <= now) {
-        this.#remove(record);
-        this.#onExpired(record.topicName);
-        return false;
-      }
-      into.push(messageOf(record));
-      return true;
+    return new RetainedCursor(this.#tree.root, topicFilter, (record, now) => {
+      if (record.expiry === undefined || record.expiry.expiresAt > now) return true;
+      this.#remove(record);
+      this.#onExpired(record.topicName);
+      return false;
     });
   }
 
@@ -192,7 +195,8 @@ function restingProperties(properties: MessageProperties | undefined): MessagePr
   return { ...properties, correlationData: new Uint8Array(properties.correlationData) };
 }
 
-function messageOf(record: RetainedRecord): Message {
+/** What a record is, as a Message with RETAIN set. It must not be removed. */
+export function messageOf(record: RetainedRecord): Message {
   const { payload, expiry } = record;
   const bytes = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : (payload as Uint8Array);
   return new Message(

@@ -80,6 +80,9 @@ export class Route {
   }
 }
 
+const nobody: readonly Receiver[] = [];
+const noGroups: readonly SharedGroup<Subscription>[] = [];
+
 type TrieValue = Subscription | SharedGroup<Subscription>;
 
 export interface RoutesOptions {
@@ -169,6 +172,8 @@ export class Routes {
     const matches = this.#matches;
     matches.length = 0;
     this.#trie.match(topicName, matches);
+    // Most topics of a fleet have one receiver, or none; there are many of them in the cache.
+    if (matches.length === 0) return new Route(topicName, nobody, noGroups, this.#epoch);
     const bySession = new Map<Session, Subscription[]>();
     const receivers: Receiver[] = [];
     const sharedGroups: SharedGroup<Subscription>[] = [];

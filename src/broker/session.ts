@@ -26,6 +26,7 @@ import type { Store, StoredSession } from './persistence/store.ts';
 import { RestingDeliveries } from './resting-deliveries.ts';
 import { removeRestingExpired, restingWindow, storedDelivery } from './resting-expiry.ts';
 import type { RetainedReplay } from './retained-replay.ts';
+import type { RetainedRecord } from './retained-tree.ts';
 import type { Subscription } from './subscription.ts';
 import type { PendingWill } from './will.ts';
 
@@ -297,6 +298,18 @@ export class Session implements RestingSource {
       if (connection !== undefined) this.#context.counters.inflightWaits++;
       this.#enqueue(delivery);
     }
+  }
+
+  /**
+   * Sends a retained message to a new subscription without making a Message of it first.
+   * @param qos of the subscription
+   * @returns false, and nothing happens, if it must be offered as others are
+   */
+  offerRetained(record: RetainedRecord, qos: QoS): boolean {
+    const { connection } = this;
+    if (connection === undefined || this.queue.qos0Count > 0) return false;
+    if (qos !== 0 && (record.qos !== 0 || this.#context.settings.upgradeOutgoingQos)) return false;
+    return connection.sendRetained(record);
   }
 
   /** Sends as much of what waits as quota and connection take. */

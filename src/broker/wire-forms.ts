@@ -97,6 +97,38 @@ export function encodeMessage(
   );
 }
 
+/**
+ * Appends a PUBLISH of QoS 0 without properties.
+ * @param topicName a Topic Name that was received
+ * @param payload one character per byte, not many: each is written by itself
+ * @returns false, and nothing is appended, if the topic is not of ASCII characters only, or the packet is of 16 KiB or more
+ */
+export function appendShortPublish(
+  writer: ByteWriter,
+  topicName: string,
+  payload: string,
+  retain: boolean,
+  version: ProtocolVersion,
+): boolean {
+  const isV5 = version === 5;
+  const remainingLength = 2 + topicName.length + (isV5 ? 1 : 0) + payload.length;
+  if (remainingLength >= 16_384) return false;
+  writer.ensure(3 + remainingLength);
+  const start = writer.length;
+  writer.writeUint8(retain ? 0x31 : 0x30);
+  writer.writeVariableByteInteger(remainingLength);
+  if (writer.writeUtf8(topicName) !== topicName.length) {
+    writer.length = start;
+    return false;
+  }
+  if (isV5) writer.writeUint8(0);
+  const { bytes } = writer;
+  let position = writer.length;
+  for (let index = 0; index < payload.length; index++) bytes[position++] = payload.charCodeAt(index);
+  writer.length = position;
+  return true;
+}
+
 function deliveredProperties(
   message: Message,
   subscriptionIdentifiers: readonly number[] | undefined,

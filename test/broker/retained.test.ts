@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Expiry, ExpiryHeap } from '../../src/broker/expiry-heap.ts';
 import { Message, type MessageProperties } from '../../src/broker/message.ts';
-import { RetainedMessages } from '../../src/broker/retained.ts';
+import { messageOf, RetainedMessages, type RetainedRecord } from '../../src/broker/retained.ts';
 
 interface Details {
   readonly expiresAt?: number;
@@ -192,7 +192,7 @@ describe('RetainedMessages', () => {
               .sort();
             expect(matched(retained, filter), filter).toEqual(expected);
             const cursor = retained.cursor(filter);
-            const stepped: Message[] = [];
+            const stepped: RetainedRecord[] = [];
             let more = true;
             while (more) {
               const before = stepped.length;
@@ -200,7 +200,7 @@ describe('RetainedMessages', () => {
               expect(stepped.length - before).toBeLessThanOrEqual(limit);
             }
             expect(cursor.next(limit, stepped, 0)).toBe(false);
-            expect(stepped.map((each) => `${each.topicName}=${text(each)}`).sort()).toEqual(expected);
+            expect(stepped.map((each) => `${each.topicName}=${text(messageOf(each))}`).sort()).toEqual(expected);
           }
           for (const name of model.keys()) retained.update(message(name, ''));
           expect(matched(retained, '#')).toEqual([]);
@@ -231,11 +231,11 @@ describe('RetainedMessages', () => {
           const cursor = retained.cursor(filter);
           let round = 0;
           for (let more = true; more; round++) {
-            const into: Message[] = [];
+            const into: RetainedRecord[] = [];
             more = cursor.next(1, into, 0);
             for (const each of into) {
               expect(reference(filter, each.topicName)).toBe(true);
-              expect(text(each)).toBe(present.get(each.topicName));
+              expect(text(messageOf(each))).toBe(present.get(each.topicName));
               given.set(each.topicName, (given.get(each.topicName) ?? 0) + 1);
             }
             for (const each of during[round] ?? []) {
@@ -255,10 +255,10 @@ describe('RetainedMessages', () => {
     for (let index = 0; index < 20_000; index++) retained.update(message(`a/${index}/b`, 'x'));
     retained.update(message('a/last/c', 'found'));
     const cursor = retained.cursor('a/+/c');
-    const into: Message[] = [];
+    const into: RetainedRecord[] = [];
     let emptySteps = 0;
     while (cursor.next(10, into, 0)) if (into.length === 0) emptySteps++;
-    expect(into.map(text)).toEqual(['found']);
+    expect(into.map((each) => text(messageOf(each)))).toEqual(['found']);
     expect(emptySteps).toBeGreaterThan(10);
   });
 
