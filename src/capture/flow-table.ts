@@ -93,11 +93,11 @@ export class FlowTable {
     if (this.#closed.size > this.#closedMax) this.#forget(this.#closed.oldest!);
   }
 
-  /** Whether a SYN is no repetition: another initial number, or after the end of the connection. */
+  /** Whether a SYN is no repetition: it has another initial number. With the same one it is one, even behind FIN or RST, as Wireshark has it. */
   #isAnother(flow: TcpFlow, headers: FrameHeaders): boolean {
     const history = this.direction === 0 ? flow.clientHistory : flow.serverHistory;
     if (!history.hasBase) return false;
-    return sequenceDistance(history.base, headers.sequence) !== 0 || (flow.completeness & 0x30) !== 0;
+    return sequenceDistance(history.base, headers.sequence) !== 0;
   }
 
   #lookUp(headers: FrameHeaders): TcpFlow | undefined {

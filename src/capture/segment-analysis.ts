@@ -39,7 +39,8 @@ export function analyseSegment(
   const length = headers.wirePayloadLength;
   const hasAck = (flags & ack) !== 0;
   const record = new SegmentRecord(flow, direction, frame);
-  record.completeness = flow.completeness;
+  // Wireshark shows what such a SYN begins with at once, that of other connections from the next segment on.
+  record.completeness = isPortReused ? nextCompleteness(0, flags, 0, true) : flow.completeness;
   flow.lastSeconds = frame.seconds;
   flow.lastNanoseconds = frame.nanoseconds;
   const isFirst = !own.hasBase && !peer.hasBase;
@@ -245,14 +246,22 @@ function judgeRepetition(
   // Duplicates call for it; so does, for Wireshark, that this side acknowledged more of the peer than the capture has.
   if (peer.duplicates >= duplicatesMin || (peer.isUnseenKnown && peer.duplicates === 0)) {
     const sinceAck = elapsedNs(frame, peer.acknowledgedSeconds, peer.acknowledgedNanoseconds);
-    if (sinceAck < fastRetransmissionNs && (peer.acknowledged === sequence || isUnreported(peer, sequence, end)))
+    if (
+      isWithin(sinceAck, fastRetransmissionNs) &&
+      (peer.acknowledged === sequence || isUnreported(peer, sequence, end))
+    )
       return segmentMarks.retransmission | segmentMarks.fastRetransmission;
   }
   const sinceNext = elapsedNs(frame, own.nextSeconds, own.nextNanoseconds);
   const threshold = flow.initialRoundTripNs > 0 ? flow.initialRoundTripNs : outOfOrderNs;
-  if (sinceNext < threshold && sequenceAfter(end, phantom) !== own.next) return segmentMarks.outOfOrder;
+  if (isWithin(sinceNext, threshold) && sequenceAfter(end, phantom) !== own.next) return segmentMarks.outOfOrder;
   setTimeOut(record, own, frame, sinceNext);
   return segmentMarks.retransmission;
+}
+
+/** Where time runs backwards, in captures that were put together, nothing is soon. */
+function isWithin(elapsed: number, limit: number): boolean {
+  return elapsed >= 0 && elapsed < limit;
 }
 
 /** Whether the peer acknowledges selectively, but not this. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Frame } from '../../src/capture/frame.ts';
 import { linkTypes } from '../../src/capture/link-types.ts';
 import { type PcapRecord, pcapFile } from '../capture/capture-bytes.ts';
 import { ethernet, flags, ipv4, ipv6, type SegmentFields, tcpSegment, word16, word32 } from '../capture/made-frames.ts';
@@ -46,6 +47,15 @@ function cutFrames(length: number): [bytes: Uint8Array, length: number][] {
     ports.setUint16(ports.getUint16(0) === 1883 ? 2 : 0, 30_000 + length);
     return [bytes.subarray(0, length), frame.length];
   });
+}
+
+/** The same frame of a connection that began elsewhere. */
+function renumbered({ bytes }: Frame): { bytes: Uint8Array } {
+  const copy = bytes.slice();
+  const view = new DataView(copy.buffer);
+  view.setUint32(38, view.getUint32(38) + 1000);
+  if ((view.getUint8(47) & flags.ack) !== 0) view.setUint32(42, view.getUint32(42) + 1000);
+  return { bytes: copy };
 }
 
 const synOptions = [2, 4, 5, 0xb4, 1, 3, 3, 2];
@@ -92,6 +102,8 @@ interface MadeCapture {
   /** Lines that differ on purpose. */
   readonly except?: RegExp;
   readonly frames: readonly (Uint8Array | readonly [frame: Uint8Array, length: number])[];
+  /** Default: one frame each second. */
+  readonly secondOf?: (index: number) => number;
 }
 
 const captures: readonly MadeCapture[] = [
@@ -221,17 +233,23 @@ const captures: readonly MadeCapture[] = [
     ],
   },
   {
+    name: 'a connection behind itself, and behind that another one of its ports',
+    frames: [...recorded, ...recorded, ...recorded.map(renumbered)].map(({ bytes }) => bytes),
+    secondOf: (index) => index % recorded.length,
+  },
+  {
     name: 'connections of which each is cut elsewhere',
     frames: [35, 38, 49, 50, 53, 54, 55, 56, 59, 60, 63, 66, 67, 68, 70, 71, 74, 75, 79, 90, 120].flatMap(cutFrames),
   },
 ];
 
 describe.skipIf(!hasTshark)('tshark 4.0 and the dissector, on frames that no recording has', () => {
-  it.each(captures)('show the same of $name', async ({ name, linkType = linkTypes.ethernet, frames, except }) => {
+  it.each(captures)('show the same of $name', async (made) => {
+    const { name, linkType = linkTypes.ethernet, frames, except, secondOf = (index: number) => index } = made;
     const path = join(directory, `${name}.pcap`);
     const records = frames.map((frame, index): PcapRecord => {
       const [bytes, length] = frame instanceof Uint8Array ? [frame, frame.length] : frame;
-      return [1_700_000_000 + index, 1000 * index, bytes, length];
+      return [1_700_000_000 + secondOf(index), 1000 * index, bytes, length];
     });
     writeFileSync(path, pcapFile(records, { linkType }));
     const dissected = await dissectFile(path);

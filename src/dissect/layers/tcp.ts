@@ -320,7 +320,7 @@ function describeMarks(sink: FieldSink, source: DataSource, at: number, segment:
   if ((marks & m.spuriousRetransmission) !== 0) say(sink, f.spuriousRetransmission, source, at, note);
   if ((marks & (m.retransmission | m.fastRetransmission | m.spuriousRetransmission)) !== 0) {
     say(sink, f.retransmission, source, at, note);
-    if (segment.retransmits > 0 && segment.retransmissionTimeoutNs > 0) {
+    if (segment.retransmits > 0 && segment.retransmissionTimeoutNs !== 0) {
       sink.addGenerated(f.retransmissionTimeout, source, at, at, duration(segment.retransmissionTimeoutNs));
       // Left at once: what else there is to say is said of the segment.
       sink.enterGenerated(f.retransmissionFrame, source, at, at, segment.retransmits);
