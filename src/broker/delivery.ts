@@ -17,6 +17,8 @@ export class Delivery implements OutboundEntry {
   position: number;
   /** The store's own note that it has a record of it; nobody else's business. */
   isWritten: boolean;
+  /** The store's own note that it counts it as waiting in the Session's queue. */
+  isCounted: boolean;
 
   constructor(message: Message, qos: QoS, retain: boolean, subscriptionIdentifiers: readonly number[] | undefined) {
     this.message = message;
@@ -27,5 +29,6 @@ export class Delivery implements OutboundEntry {
     this.state = 'idle';
     this.position = 0;
     this.isWritten = false;
+    this.isCounted = false;
   }
 }

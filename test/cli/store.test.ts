@@ -50,7 +50,7 @@ describe('clearwing store', () => {
         ['missing', / There is no store in .*missing\/clearwing\.db: it does not exist\.\n/],
         ['empty', / There is no store in .*empty\/clearwing\.db: it does not exist\.\n/],
         ['file', /file\/clearwing\.db cannot be read: a part of the path is no directory\.\n/],
-        ['other', /has a store of format 9; this release of Clearwing knows format 1\.\n/],
+        ['other', /has a store of format 9; this release of Clearwing knows format 2\.\n/],
       ] as const) {
         const { status, stdout, stderr } = await storeCommand([action, files.path(name)]);
         expect([status, stdout]).toEqual([1, '']);
@@ -92,7 +92,7 @@ describe('clearwing store info', () => {
     expect([status, stderr]).toEqual([0, '']);
     const { size } = statSync(join(store, 'data.mdb'));
     const lines = stdout.split('\n');
-    expect(lines.slice(0, 2)).toEqual([`Directory      ${store}`, 'Format         1']);
+    expect(lines.slice(0, 2)).toEqual([`Directory      ${store}`, 'Format         2']);
     expect(lines[2]).toMatch(/^Created {8}\d{4}-\d\d-\d\dT[\d:.]+Z$/);
     expect(lines[4]).toMatch(
       new RegExp(`^Data file {6}${size.toLocaleString('en')} bytes, [\\d,]+ of them free for reuse$`),
@@ -120,7 +120,7 @@ describe('clearwing store info', () => {
     const facts = JSON.parse(stdout) as Record<string, unknown>;
     expect(facts).toMatchObject({
       directory: store,
-      formatVersion: 1,
+      formatVersion: 2,
       fileBytes: statSync(join(store, 'data.mdb')).size,
       counts: {
         messages: 3,

@@ -15,7 +15,7 @@ import { until } from '../support/until.ts';
 
 const persistent = { cleanStart: false, properties: [property.sessionExpiryInterval(3600)], keepAlive: 0 };
 const quotaExceeded = 0x97;
-const payloadBytes = 4000;
+const payloadBytes = 6000;
 const fileBytesMax = 1024 * 1024;
 
 /** One way to run out of space, and how there is some again. */

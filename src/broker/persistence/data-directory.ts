@@ -22,8 +22,10 @@ import { StorageError } from '../../protocol/errors.ts';
 import { DataFile, DataFileFault } from './data-file.ts';
 import { dataFileName } from './lmdb-environment.ts';
 
-/** Of the layout as a whole; a store of another version is refused. */
-export const formatVersion = 1;
+/** Of the layout as a whole; a store of a version that is not known is refused. */
+export const formatVersion = 2;
+/** Those that can be read: format 1 is the same without a journal. The broker makes the newest of them. */
+const knownFormats: ReadonlySet<number> = new Set([1, formatVersion]);
 const formatFileName = 'format';
 /** LMDB's own. */
 const readersFileName = `${dataFileName}-lock`;
@@ -43,9 +45,14 @@ export function makeDirectory(directory: string): void {
   }
 }
 
+export const isKnownFormat = (version: number | undefined): boolean =>
+  version !== undefined && knownFormats.has(version);
+
 export interface DirectoryState {
   /** A store was completed there before. */
   readonly isComplete: boolean;
+  /** It says that it has the format that this release makes. */
+  readonly isCurrent: boolean;
   /** Its data file, opened; undefined if there is none. */
   readonly file: DataFile | undefined;
 }
@@ -64,9 +71,13 @@ export function examineDirectory(directory: string, isOverlapping: boolean, isRe
   if (version === undefined) {
     // A process may have ended between making the file and completing it; nobody was promised anything then.
     const isBegun = size !== undefined && size > 0;
-    return { isComplete: false, file: isBegun ? openDataFile(path, isOverlapping, isReadOnly) : undefined };
+    return {
+      isComplete: false,
+      isCurrent: false,
+      file: isBegun ? openDataFile(path, isOverlapping, isReadOnly) : undefined,
+    };
   }
-  if (version !== formatVersion) {
+  if (!isKnownFormat(version)) {
     throw new StorageError(
       `${directory} has a store of format ${version}; this release of Clearwing knows format ${formatVersion}. Use the release that wrote it, or another directory.`,
     );
@@ -76,7 +87,8 @@ export function examineDirectory(directory: string, isOverlapping: boolean, isRe
       `${path} is ${size === 0 ? 'empty' : 'missing'}, though the store was complete. ${whatToDo}`,
     );
   }
-  return { isComplete: true, file: openDataFile(path, isOverlapping, isReadOnly) };
+  const isCurrent = version === formatVersion;
+  return { isComplete: true, isCurrent, file: openDataFile(path, isOverlapping, isReadOnly) };
 }
 
 /**
@@ -98,8 +110,22 @@ function openDataFile(path: string, isOverlapping: boolean, isReadOnly: boolean)
   try {
     return DataFile.open(path, isOverlapping, isReadOnly);
   } catch (error) {
-    if (error instanceof DataFileFault) throw new StorageError(`${path} ${error.message}. ${whatToDo}`, error);
+    if (error instanceof DataFileFault) throw storageErrorOf(path, error);
     throw new StorageError(`${path} cannot be opened${isReadOnly ? '' : ' for writing'}: ${textOf(error)}.`, error);
+  }
+}
+
+/** What is wrong with a data file, as whoever started the program is told. @param path of the file */
+export function storageErrorOf(path: string, fault: DataFileFault): StorageError {
+  return new StorageError(`${path} ${fault.message}. ${whatToDo}`, fault);
+}
+
+/** Checks every page of the data file in a directory, for whoever then reads with LMDB. @throws {StorageError} */
+export function checkPages(file: DataFile, directory: string): void {
+  try {
+    file.checkPages();
+  } catch (error) {
+    throw error instanceof DataFileFault ? storageErrorOf(join(directory, dataFileName), error) : error;
   }
 }
 

@@ -23,6 +23,7 @@ export class DataFile {
   readonly #pages: PageSource;
   /** Their descriptions, by name. */
   readonly #databases = new Map<string, Buffer>();
+  readonly #begun = new Set<string>();
   #isOpen = true;
 
   private constructor(file: number, pages: PageSource, isUnflushed: boolean) {
@@ -71,13 +72,14 @@ export class DataFile {
   /** The records of a database; undefined if there is none of that name. Each can be gone through once. @throws {DataFileFault} */
   records(name: string, options?: CursorOptions): RecordCursor | undefined {
     const database = this.#databases.get(name);
+    this.#begun.add(name);
     return database === undefined ? undefined : new RecordCursor(this.#pages, database, options);
   }
 
-  /** Checks every page, for whoever then reads with LMDB. @throws {DataFileFault} */
+  /** Checks every page, but for those of databases whose records were asked for; for whoever then reads with LMDB. @throws {DataFileFault} */
   checkPages(): void {
-    for (const database of this.#databases.values()) {
-      new RecordCursor(this.#pages, database, { wantedBytes: () => 0 }).finish();
+    for (const [name, database] of this.#databases) {
+      if (!this.#begun.has(name)) new RecordCursor(this.#pages, database, { wantedBytes: () => 0 }).finish();
     }
   }
 

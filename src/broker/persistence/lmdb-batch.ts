@@ -5,7 +5,8 @@
 import { ByteWriter } from '../../base/byte-writer.ts';
 import type { Delivery } from '../delivery.ts';
 import type { Message } from '../message.ts';
-import { deliveryKey, inboundKey, messageKey, retainedKey, sessionKey, subscriptionKey } from './keys.ts';
+import { type DeliveryPlace, inboundKeyOf, inboundNumber, type Journal, JournalContents } from './journal.ts';
+import { deliveryKey, messageKey, retainedKey, sessionKey, subscriptionKey } from './keys.ts';
 import type { DatabaseName } from './lmdb-environment.ts';
 import type { LogEntry } from './log-entry.ts';
 import { writeMessage } from './message-record.ts';
@@ -18,11 +19,6 @@ interface SubscriptionChange {
   readonly requestedFilter: string;
   /** Undefined deletes it. */
   readonly record: SubscriptionRecord | undefined;
-}
-
-interface DeliveryChange {
-  readonly session: SessionEntry;
-  readonly entry: LogEntry;
 }
 
 /** The operations of a commit, to be done as often as it takes. */
@@ -50,14 +46,31 @@ export class Batch {
   readonly #messageDeletes: number[] = [];
   readonly #sessions = new Map<number, SessionRecord | undefined>();
   readonly #subscriptions = new Map<string, SubscriptionChange>();
-  readonly #deliveries = new Map<Delivery, DeliveryChange>();
+  readonly #deliveries = new Map<Delivery, DeliveryPlace>();
   /** How many of them are not in the store yet. */
   #newDeliveries = 0;
-  /** Session and position by turns. */
+  /** Of what is in a table: session and position by turns. */
   readonly #deliveryDeletes: number[] = [];
-  /** By session × 65,536 + Packet Identifier. */
+  /** Of what is in the journal: the same. */
+  readonly #journalDeletes: number[] = [];
+  /** By session × 65,536 + Packet Identifier. Undefined deletes what is in the journal. */
   readonly #inbound = new Map<number, LogEntry | undefined>();
+  /** Of what is in the table. */
+  readonly #inboundDeletes: number[] = [];
   readonly #retained = new Map<string, Message | undefined>();
+  readonly #journal: Journal;
+  /** What came out of the journal with this commit, once it is encoded. */
+  #settled = new JournalContents();
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  /** Messages whose records are in their table with this commit. */
+  *tabledMessages(): IterableIterator<[LogEntry, Message]> {
+    for (const pair of this.messages) if (!this.#journal.contents.messages.has(pair[0])) yield pair;
+    yield* this.#settled.messages;
+  }
 
   get isEmpty(): boolean {
     return (
@@ -67,7 +80,9 @@ export class Batch {
       this.#subscriptions.size === 0 &&
       this.#deliveries.size === 0 &&
       this.#deliveryDeletes.length === 0 &&
+      this.#journalDeletes.length === 0 &&
       this.#inbound.size === 0 &&
+      this.#inboundDeletes.length === 0 &&
       this.#retained.size === 0
     );
   }
@@ -81,7 +96,10 @@ export class Batch {
   /** Whether there is something that changes what is in the store already. */
   get changesWritten(): boolean {
     return (
-      this.#deliveryDeletes.length > 0 || this.#messageDeletes.length > 0 || this.#deliveries.size > this.#newDeliveries
+      this.#deliveryDeletes.length > 0 ||
+      this.#journalDeletes.length > 0 ||
+      this.#messageDeletes.length > 0 ||
+      this.#deliveries.size > this.#newDeliveries
     );
   }
 
@@ -94,7 +112,8 @@ export class Batch {
   /** The message has lost its last reference. */
   deleteMessage(entry: LogEntry): void {
     if (this.messages.delete(entry)) this.bytes -= changeBytes + entry.length;
-    else this.deleteRecord(entry.sequence);
+    // The journal need not say it.
+    else if (!this.#journal.contents.messages.delete(entry)) this.deleteRecord(entry.sequence);
   }
 
   /** A message that was committed before is waited for no more. */
@@ -111,9 +130,9 @@ export class Batch {
     }
   }
 
-  /** Whether there is a change of this delivery. */
+  /** Whether there is a change of this delivery, or of where it is. */
   hasDelivery(delivery: Delivery): boolean {
-    return this.#deliveries.has(delivery);
+    return this.#deliveries.has(delivery) || this.#settled.deliveries.has(delivery);
   }
 
   /** `undefined` deletes it. */
@@ -130,12 +149,14 @@ export class Batch {
     this.bytes += changeBytes;
   }
 
-  putDelivery(session: SessionEntry, delivery: Delivery, entry: LogEntry): void {
+  /** @param isBrief see `DeliveryPlace` */
+  putDelivery(session: SessionEntry, delivery: Delivery, entry: LogEntry, isBrief: boolean): void {
     if (!this.#deliveries.has(delivery)) {
       if (!delivery.isWritten) this.#newDeliveries++;
       this.bytes += changeBytes;
     }
-    this.#deliveries.set(delivery, { session, entry });
+    if (!isBrief) entry.isLasting = true;
+    this.#deliveries.set(delivery, { session, entry, isBrief });
   }
 
   deleteDelivery(session: SessionEntry, delivery: Delivery): void {
@@ -143,20 +164,41 @@ export class Batch {
       if (!delivery.isWritten) this.#newDeliveries--;
       this.bytes -= changeBytes;
     }
-    if (delivery.isWritten) this.deleteDeliveryAt(session.number, delivery.position);
+    if (!delivery.isWritten) return;
+    if (this.#journal.contents.deliveries.delete(delivery)) {
+      this.#journalDeletes.push(session.number, delivery.position);
+      this.bytes += deleteBytes;
+    } else {
+      this.deleteDeliveryAt(session.number, delivery.position);
+    }
   }
 
-  /** A delivery that was committed before is gone. */
+  /** A delivery that is in its table is gone. */
   deleteDeliveryAt(session: number, position: number): void {
     this.#deliveryDeletes.push(session, position);
     this.bytes += deleteBytes;
   }
 
-  /** `undefined` deletes it. */
-  setInbound(session: number, packetIdentifier: number, entry: LogEntry | undefined): void {
-    this.#inbound.set(session * 0x1_0000 + packetIdentifier, entry);
+  putInbound(session: number, packetIdentifier: number, entry: LogEntry): void {
+    this.#inbound.set(inboundNumber(session, packetIdentifier), entry);
     this.isUrgent = true;
     this.bytes += changeBytes;
+  }
+
+  deleteInbound(session: number, packetIdentifier: number): void {
+    const number = inboundNumber(session, packetIdentifier);
+    this.#inbound.delete(number);
+    if (this.#journal.tabledInbound.delete(number)) this.#inboundDeletes.push(number);
+    else if (this.#journal.contents.inbound.has(number)) this.#inbound.set(number, undefined);
+    this.isUrgent = true;
+    this.bytes += deleteBytes;
+  }
+
+  /** One that rests, which is to say in its table, is gone. */
+  deleteRestingInbound(session: number, packetIdentifier: number): void {
+    this.#inboundDeletes.push(inboundNumber(session, packetIdentifier));
+    this.isUrgent = true;
+    this.bytes += deleteBytes;
   }
 
   /** `undefined` deletes it. */
@@ -171,12 +213,12 @@ export class Batch {
    * asked only while nothing is urgent.
    */
   splitAfter(sequence: number): Batch {
-    const later = new Batch();
+    const later = new Batch(this.#journal);
     if (sequence === Number.POSITIVE_INFINITY) return later;
     for (const [entry, message] of this.messages) if (entry.sequence > sequence) later.putMessage(entry, message);
     for (const entry of later.messages.keys()) this.deleteMessage(entry);
-    for (const [delivery, { session, entry }] of this.#deliveries) {
-      if (later.messages.has(entry)) later.putDelivery(session, delivery, entry);
+    for (const [delivery, { session, entry, isBrief }] of this.#deliveries) {
+      if (later.messages.has(entry)) later.putDelivery(session, delivery, entry, isBrief);
     }
     for (const [delivery, { session }] of later.#deliveries) this.deleteDelivery(session, delivery);
     return later;
@@ -189,25 +231,29 @@ export class Batch {
 
   /** Turns everything into operations; deliveries and messages count as written from now on. */
   encode(encoder: BatchEncoder): EncodedBatch {
+    const journal = this.#journal;
+    const hasJournal = journal.begin(this.bytes);
+    if (!hasJournal) this.#encodeCheckpoint(encoder);
     for (const [entry, message] of this.messages) {
-      const key = messageKey(entry.sequence);
-      encoder.begin('messages', key);
-      writeMessage(encoder.writer, key, message);
+      if (hasJournal && journal.takesMessage(entry)) journal.putMessage(entry, message);
+      else encodeMessage(encoder, entry, message);
     }
-    for (const [delivery, { session, entry }] of this.#deliveries) {
-      const key = deliveryKey(session.number, delivery.position);
-      encoder.begin('deliveries', key);
-      writeDelivery(encoder.writer, key, delivery, entry.sequence);
+    for (const [delivery, place] of this.#deliveries) {
+      if (hasJournal && journal.takesDelivery(delivery, place)) journal.putDelivery(delivery, place);
+      else encodeDelivery(encoder, delivery, place);
       delivery.isWritten = true;
     }
+    for (const number of this.#inboundDeletes) encoder.delete('inbound', inboundKeyOf(number));
     for (const [number, entry] of this.#inbound) {
-      const key = inboundKey(Math.floor(number / 0x1_0000), number % 0x1_0000);
-      if (entry === undefined) encoder.delete('inbound', key);
-      else {
-        encoder.begin('inbound', key);
-        writeInbound(encoder.writer, key, entry.sequence);
+      if (!hasJournal) {
+        if (entry !== undefined) this.#encodeInbound(encoder, number, entry);
+      } else if (entry !== undefined) {
+        journal.putInbound(number, entry);
+      } else {
+        journal.deleteInbound(number);
       }
     }
+    if (hasJournal) this.#encodeJournal(encoder);
     for (const [session, record] of this.#sessions) {
       const key = sessionKey(session);
       if (record === undefined) encoder.delete('sessions', key);
@@ -239,6 +285,53 @@ export class Batch {
     for (const sequence of this.#messageDeletes) encoder.delete('messages', messageKey(sequence));
     return encoder.end();
   }
+
+  #encodeJournal(encoder: BatchEncoder): void {
+    const journal = this.#journal;
+    const deletes = this.#journalDeletes;
+    for (let index = 0; index < deletes.length; index += 2) {
+      journal.deleteDelivery(deletes[index] as number, deletes[index + 1] as number);
+    }
+    const record = journal.end();
+    if (record === undefined) return;
+    encoder.begin('journal', messageKey(journal.next++));
+    encoder.writer.writeBytes(record);
+  }
+
+  /** All that is in the journal goes to the tables, but for what changes with this commit anyway. */
+  #encodeCheckpoint(encoder: BatchEncoder): void {
+    const journal = this.#journal;
+    const settled = journal.checkpoint();
+    this.#settled = settled;
+    for (const [entry, message] of settled.messages) encodeMessage(encoder, entry, message);
+    for (const [delivery, place] of settled.deliveries) {
+      if (!this.#deliveries.has(delivery)) encodeDelivery(encoder, delivery, place);
+    }
+    for (const [number, entry] of settled.inbound) {
+      if (!this.#inbound.has(number)) this.#encodeInbound(encoder, number, entry);
+    }
+    while (journal.first < journal.next) encoder.delete('journal', messageKey(journal.first++));
+  }
+
+  /** @param number session × 65,536 + Packet Identifier */
+  #encodeInbound(encoder: BatchEncoder, number: number, entry: LogEntry): void {
+    const key = inboundKeyOf(number);
+    encoder.begin('inbound', key);
+    writeInbound(encoder.writer, key, entry.sequence);
+    this.#journal.tabledInbound.add(number);
+  }
+}
+
+function encodeMessage(encoder: BatchEncoder, entry: LogEntry, message: Message): void {
+  const key = messageKey(entry.sequence);
+  encoder.begin('messages', key);
+  writeMessage(encoder.writer, key, message);
+}
+
+function encodeDelivery(encoder: BatchEncoder, delivery: Delivery, { session, entry }: DeliveryPlace): void {
+  const key = deliveryKey(session.number, delivery.position);
+  encoder.begin('deliveries', key);
+  writeDelivery(encoder.writer, key, delivery, entry.sequence);
 }
 
 /** Gathers the records of a batch in one buffer, which is used again once they are committed. */

@@ -9,6 +9,7 @@ import type { Clock, TimerHandle } from '../../base/clock.ts';
 import { StorageError } from '../../protocol/errors.ts';
 import type { Delivery } from '../delivery.ts';
 import { writeFailureText } from './data-directory.ts';
+import { Journal } from './journal.ts';
 import { Batch, BatchEncoder, type EncodedBatch } from './lmdb-batch.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 
@@ -47,7 +48,8 @@ const retryMsMax = 8000;
 
 export class Commits {
   /** What goes into the next commit. Whoever changes it calls `touch`. */
-  staged = new Batch();
+  staged: Batch;
+  readonly journal: Journal;
   /** Grows with each thing staged. */
   stagedCount = 0;
   /** Commits that worked. */
@@ -87,6 +89,9 @@ export class Commits {
   constructor(options: CommitOptions, environment: LmdbEnvironment) {
     this.#options = options;
     this.environment = environment;
+    // Where nobody waits for commits they are few and large, and what is over soon never gets into one.
+    this.journal = new Journal(options.durability !== 'none');
+    this.staged = new Batch(this.journal);
   }
 
   /** Whether what is staged or being committed changes a delivery. */
@@ -132,7 +137,7 @@ export class Commits {
 
   /** @throws {StorageError} if a commit fails */
   async sync(): Promise<void> {
-    while (!this.staged.isEmpty || this.#waiting.length > 0 || this.#committing !== undefined) {
+    while (this.#hasWork || this.#committing !== undefined) {
       await this.#nextCommit();
       if (this.failure !== undefined) throw new StorageError(this.failure);
     }
@@ -142,15 +147,26 @@ export class Commits {
   /** Commits what is staged and closes the environment. Rejects if the commit failed; it is closed then, too. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    const isAllSafe = !this.#hasWork && this.#committing === undefined;
+    // So that whoever comes next need not carry the journal out.
+    this.journal.wantsCheckpoint = true;
     try {
       const lastCommits = this.sync();
       if (this.#retrying !== undefined) this.#retryNow();
       await lastCommits;
+    } catch (error) {
+      // What is in the journal is as safe there.
+      if (!(isAllSafe && error instanceof StorageError)) throw error;
     } finally {
       this.#isClosed = true;
       this.#stopTimers();
       await this.environment.close();
     }
+  }
+
+  /** Whether there is something to commit, or somebody waits for a commit. */
+  get #hasWork(): boolean {
+    return !this.staged.isEmpty || this.#waiting.length > 0 || this.journal.isDue;
   }
 
   /** Whether changes are gathered rather than committed at the end of the turn. */
@@ -178,7 +194,7 @@ export class Commits {
   /** Commits at the end of this turn what is gathered or held. */
   #commitSoon(): void {
     if (this.#gathering === undefined) {
-      if (!this.staged.isEmpty) this.#schedule();
+      if (!this.staged.isEmpty || this.journal.isDue) this.#schedule();
       return;
     }
     this.#options.clock.clearTimer(this.#gathering);
@@ -217,7 +233,7 @@ export class Commits {
     const batch = this.staged;
     const waiting = this.#waiting;
     this.#waiting = [];
-    if (batch.isEmpty) {
+    if (batch.isEmpty && !this.journal.isDue) {
       this.#call(waiting);
       return;
     }
@@ -269,7 +285,7 @@ export class Commits {
     this.#committing = undefined;
     this.#options.onCommitted(batch);
     // The next commit is on its way before anybody is told of this one.
-    if (!this.staged.isEmpty || this.#waiting.length > 0) {
+    if (this.#hasWork) {
       if (this.#gathers && this.#syncing.length === 0) this.#gather();
       else if (this.staged.isUrgent || this.#waiting.length > 0 || this.#syncing.length > 0) this.#commit();
       else this.#scheduleOrHold();

@@ -1,6 +1,7 @@
 /** The LMDB file and the databases in it: opened, written in batches, read. What LMDB says is put into words here. */
 import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
+import { DataRoom } from './data-room.ts';
 import type { EncodedBatch } from './lmdb-batch.ts';
 import type { Durability } from './lmdb-commits.ts';
 
@@ -12,6 +13,7 @@ export const databaseNames = [
   'deliveries',
   'inbound',
   'retained',
+  'journal',
 ] as const;
 export type DatabaseName = (typeof databaseNames)[number];
 
@@ -30,12 +32,15 @@ export class LmdbEnvironment {
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #databases: Readonly<Record<DatabaseName, Records>>;
   readonly #durability: Durability;
+  readonly #room: DataRoom;
 
   private constructor(
     root: RootDatabase<Uint8Array, Uint8Array>,
     databases: Readonly<Record<DatabaseName, Records>>,
     durability: Durability,
+    room: DataRoom,
   ) {
+    this.#room = room;
     this.#root = root;
     this.#databases = databases;
     this.#durability = durability;
@@ -64,7 +69,8 @@ export class LmdbEnvironment {
       const databases = Object.fromEntries(
         databaseNames.map((name) => [name, root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' })]),
       ) as Record<DatabaseName, Records>;
-      return new LmdbEnvironment(root, databases, durability);
+      const room = await DataRoom.open(join(directory, dataFileName), statsOf(root).pageSize);
+      return new LmdbEnvironment(root, databases, durability, room);
     } catch (error) {
       await root.close().catch(() => {});
       throw error;
@@ -73,6 +79,9 @@ export class LmdbEnvironment {
 
   /** Commits a batch as one transaction: all of it or, if this rejects, nothing. */
   async write({ databases, keys, values }: EncodedBatch): Promise<void> {
+    const { lastPageNumber, pageSize } = statsOf(this.#root);
+    const pages = pagesOf(values, pageSize);
+    if (!this.#room.has(lastPageNumber, pages)) await this.#room.make(lastPageNumber, pages);
     try {
       await this.#root.batch(() => {
         for (let index = 0; index < keys.length; index++) {
@@ -125,8 +134,30 @@ export class LmdbEnvironment {
 
   async close(): Promise<void> {
     this.isOpen = false;
+    const { lastPageNumber } = statsOf(this.#root);
     await this.#root.close();
+    await this.#room.close(lastPageNumber);
   }
+}
+
+interface EnvironmentStats {
+  readonly pageSize: number;
+  /** Of those in use, or used before. */
+  readonly lastPageNumber: number;
+}
+
+function statsOf(root: RootDatabase<Uint8Array, Uint8Array>): EnvironmentStats {
+  return root.getStats() as EnvironmentStats;
+}
+
+/** Pages of branches, free lists and databases that a commit writes besides the records. */
+const basePages = 16;
+
+/** Pages that a batch may take: each record may lie on another, however many are free. */
+function pagesOf(values: readonly (Uint8Array | undefined)[], pageSize: number): number {
+  let bytes = 0;
+  for (const value of values) bytes += value?.length ?? 0;
+  return basePages + values.length + Math.ceil(bytes / pageSize);
 }
 
 /** A commit that fails says why in a promise of its own. */

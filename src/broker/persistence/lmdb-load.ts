@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { StorageError } from '../../protocol/errors.ts';
 import type { Message } from '../message.ts';
 import { RestingDeliveries } from '../resting-deliveries.ts';
-import { whatToDo } from './data-directory.ts';
+import { storageErrorOf, whatToDo } from './data-directory.ts';
 import { type DataFile, DataFileFault } from './data-file.ts';
 import { integerAt, longAt } from './keys.ts';
 import { type DatabaseName, dataFileName } from './lmdb-environment.ts';
@@ -207,7 +207,7 @@ export class LoadedData {
 
   #faultOf(error: unknown): unknown {
     if (!(error instanceof DataFileFault)) return error;
-    return new StorageError(`${join(this.#directory, dataFileName)} ${error.message}. ${whatToDo}`, error);
+    return storageErrorOf(join(this.#directory, dataFileName), error);
   }
 
   #damaged(name: DatabaseName, which: string, error: unknown): StorageError {
@@ -262,6 +262,7 @@ class Owners<T> {
 
 const kinds: Readonly<Record<DatabaseName, string>> = {
   meta: 'the record of the format',
+  journal: 'record of the journal',
   messages: 'message',
   sessions: 'session',
   subscriptions: 'a subscription of session',

@@ -17,6 +17,7 @@ import { type Message, withOwnPayload } from '../message.ts';
 import { AcknowledgementPace } from './acknowledgement-pace.ts';
 import type { DataFile } from './data-file.ts';
 import type { DirectoryLock } from './directory-lock.ts';
+import { inboundNumber } from './journal.ts';
 import { deliveryKey, inboundKey, longAt } from './keys.ts';
 import type { Batch } from './lmdb-batch.ts';
 import { Commits, type Durability } from './lmdb-commits.ts';
@@ -194,7 +195,8 @@ export class LmdbStore implements Store {
     const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
     const { staged } = this.#commits;
-    staged.putDelivery(session, delivery, this.#messages.refer(delivery.message));
+    const isBrief = session.expectsSoon(delivery);
+    staged.putDelivery(session, delivery, this.#messages.refer(delivery.message), isBrief);
     if (!this.#endsSoon(session, delivery)) staged.isUrgent = true;
     this.#commits.touch();
   }
@@ -203,14 +205,16 @@ export class LmdbStore implements Store {
     const session = this.#sessions.get(clientIdentifier);
     const entry = this.#messages.entryOf(delivery.message);
     if (session === undefined || entry === undefined) return;
+    session.leftQueue(delivery);
     this.#endsSoon(session, delivery);
-    this.#commits.staged.putDelivery(session, delivery, entry);
+    this.#commits.staged.putDelivery(session, delivery, entry, !entry.isLasting);
     this.#commits.touch();
   }
 
   deleteDelivery(clientIdentifier: string, delivery: Delivery): void {
     const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
+    session.leftQueue(delivery);
     session.pace?.ended(delivery, this.#commits.holdMs);
     this.#commits.staged.deleteDelivery(session, delivery);
     this.#messages.release(delivery.message, delivery.state === 'done');
@@ -242,10 +246,18 @@ export class LmdbStore implements Store {
   rest(clientIdentifier: string, deliveries: readonly Delivery[]): boolean {
     const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return false;
+    const { journal } = this.#commits;
     for (const delivery of deliveries) {
       if (delivery.position === 0 || !delivery.isWritten || this.#commits.changes(delivery)) return false;
+      if (this.#isInJournal(delivery)) {
+        journal.wantsCheckpoint = true;
+        return false;
+      }
     }
-    for (const { message } of deliveries) this.#messages.rest(message);
+    for (const delivery of deliveries) {
+      session.leftQueue(delivery);
+      this.#messages.rest(delivery.message);
+    }
     session.pace = undefined;
     return true;
   }
@@ -253,14 +265,14 @@ export class LmdbStore implements Store {
   putInbound(clientIdentifier: string, { packetIdentifier, message }: InboundRecord): void {
     const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
-    this.#commits.staged.setInbound(session.number, packetIdentifier, this.#messages.refer(message));
+    this.#commits.staged.putInbound(session.number, packetIdentifier, this.#messages.refer(message));
     this.#commits.touch();
   }
 
   deleteInbound(clientIdentifier: string, { packetIdentifier, message }: InboundRecord): void {
     const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return;
-    this.#commits.staged.setInbound(session.number, packetIdentifier, undefined);
+    this.#commits.staged.deleteInbound(session.number, packetIdentifier);
     this.#messages.release(message, false);
     this.#commits.touch();
   }
@@ -269,10 +281,13 @@ export class LmdbStore implements Store {
     const session = this.#sessions.get(clientIdentifier);
     if (session === undefined) return [];
     const rows = (): readonly Entry[] => this.#inboundRows(session.number);
-    return this.#take(inboundOf(clientIdentifier), rows, ({ key, value }) => ({
+    const taken = this.#take(inboundOf(clientIdentifier), rows, ({ key, value }) => ({
       sequence: readInbound(this.#reader, viewOf(key, value)),
       record: { packetIdentifier: packetIdentifierAt(key) },
     }));
+    const { tabledInbound } = this.#commits.journal;
+    for (const { packetIdentifier } of taken) tabledInbound.add(inboundNumber(session.number, packetIdentifier));
+    return taken;
   }
 
   dropInbound(clientIdentifier: string): void {
@@ -281,7 +296,7 @@ export class LmdbStore implements Store {
     this.#commits.whenReadable(() => {
       for (const { key, value } of this.#inboundRows(session.number)) {
         this.#drop(inboundOf(clientIdentifier), () => readInbound(this.#reader, viewOf(key, value)));
-        this.#commits.staged.setInbound(session.number, packetIdentifierAt(key), undefined);
+        this.#commits.staged.deleteRestingInbound(session.number, packetIdentifierAt(key));
         this.#commits.touch();
       }
     });
@@ -315,12 +330,13 @@ export class LmdbStore implements Store {
 
   countRecords(): RecordCounts {
     const count = (name: DatabaseName): number => this.#commits.environment.count(name);
+    const { contents } = this.#commits.journal;
     return {
-      messages: count('messages'),
+      messages: count('messages') + contents.messages.size,
       sessions: count('sessions'),
       subscriptions: count('subscriptions'),
-      deliveries: count('deliveries'),
-      inbound: count('inbound'),
+      deliveries: count('deliveries') + contents.deliveries.size,
+      inbound: count('inbound') + contents.inbound.size,
       retained: count('retained'),
     };
   }
@@ -334,6 +350,13 @@ export class LmdbStore implements Store {
     } finally {
       await this.#lock.release();
     }
+  }
+
+  #isInJournal(delivery: Delivery): boolean {
+    const { contents } = this.#commits.journal;
+    if (contents.deliveries.has(delivery)) return true;
+    const entry = this.#messages.entryOf(delivery.message);
+    return entry !== undefined && contents.messages.has(entry);
   }
 
   /** Whether a delivery is on its way to a client that acknowledges at once. */
@@ -417,8 +440,8 @@ export class LmdbStore implements Store {
 
   /** The payloads of a commit stay in memory for a while; those committed longest ago are then read back when asked for. */
   #cachePayloads(batch: Batch): void {
-    for (const [entry, message] of batch.messages) {
-      entry.isCommitted = true;
+    for (const entry of batch.messages.keys()) entry.isCommitted = true;
+    for (const [entry, message] of batch.tabledMessages()) {
       if (entry.references === 0 || message.stored !== entry) continue;
       this.#cached.push(message);
       this.#cachedBytes += entry.length;

@@ -17,8 +17,10 @@ export class LogEntry implements StoredPayload {
   references = 0;
   /** Called, once, when it needs no more care: it is committed, or all who waited for it have it. */
   onKept: (() => void) | undefined = undefined;
-  /** Whether its record can be read. */
+  /** Whether it is committed. */
   isCommitted = false;
+  /** Whether somebody may let it wait for long. */
+  isLasting = false;
 
   constructor(log: LogReader, sequence: number, length: number) {
     this.log = log;

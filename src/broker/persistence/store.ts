@@ -149,7 +149,10 @@ export interface Store {
   takeDeliveries(clientIdentifier: string, after: number, last: number, limit: number): readonly DeliveryRecord[];
   /** Deletes resting deliveries unread, in the same range. What cannot be read is deleted as well. */
   dropDeliveries(clientIdentifier: string, after: number, last: number): void;
-  /** From now on they rest, and nobody has them. False, and nothing happens, if one of them is not committed as it is. */
+  /**
+   * From now on they rest, and nobody has them. False, and nothing happens, if one of them is not committed as it is, or is where only the
+   * start of the store would look for it; after `sync` neither is so.
+   */
   rest(clientIdentifier: string, deliveries: readonly Delivery[]): boolean;
   putInbound(clientIdentifier: string, record: InboundRecord): void;
   deleteInbound(clientIdentifier: string, record: InboundRecord): void;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import {
   appendFileSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -44,6 +45,29 @@ for (const durability of ['strict', 'relaxed'] as const) {
     };
   });
 }
+
+/** Each time it is opened it finds what a process that was killed would have left. */
+describeStore('LmdbStore, whose process is killed', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'clearwing-store-'));
+  let life = 0;
+  const options = { durability: 'strict', clock: systemClock, log: silentLog, payloadCacheBytes: 0 } as const;
+  return {
+    open: async () => {
+      const own = join(directory, String(life));
+      const next = join(directory, String(++life));
+      const store = await openLmdbStore({ directory: own, ...options });
+      const close = store.close.bind(store);
+      store.close = async () => {
+        await store.sync();
+        mkdirSync(next);
+        for (const name of ['data.mdb', 'format']) copyFileSync(join(own, name), join(next, name));
+        await close();
+      };
+      return store;
+    },
+    remove: async () => rmSync(directory, { recursive: true, force: true }),
+  };
+});
 
 function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'clearwing-store-'));
@@ -234,15 +258,15 @@ describe('LmdbStore', () => {
 
   it('reads payloads back from the disk, and keeps none of them in memory', async () => {
     const directory = temporaryDirectory();
-    const store = await openStore(directory, { payloadCacheBytes: 5000 });
+    const store = await openStore(directory, { payloadCacheBytes: 25_000 });
     await store.load();
     store.putSession(sessionOf('a'));
-    const messages = Array.from({ length: 20 }, (_, index) => messageOn('t', `${index} ${'x'.repeat(1000)}`));
+    const messages = Array.from({ length: 20 }, (_, index) => messageOn('t', `${index} ${'x'.repeat(5000)}`));
     for (const [index, message] of messages.entries()) store.putDelivery('a', deliveryAt(index + 1, message));
     await safe(store);
     expect(messages.filter((message) => message.isInMemory).length).toBeLessThan(6);
     for (const [index, message] of messages.entries()) {
-      expect(Buffer.from(message.payload).toString()).toBe(`${index} ${'x'.repeat(1000)}`);
+      expect(Buffer.from(message.payload).toString()).toBe(`${index} ${'x'.repeat(5000)}`);
       expect(message.payloadLength).toBe(message.payload.length);
     }
     await store.close();
@@ -250,7 +274,7 @@ describe('LmdbStore', () => {
     const [session] = (await again.load()).sessions;
     const found = session?.deliveries.map((one) => one.message) ?? [];
     expect(found.some((message) => message.isInMemory)).toBe(false);
-    expect(found.map(plain)).toEqual(messages.map((_, index) => plain(messageOn('t', `${index} ${'x'.repeat(1000)}`))));
+    expect(found.map(plain)).toEqual(messages.map((_, index) => plain(messageOn('t', `${index} ${'x'.repeat(5000)}`))));
   });
 
   it('leaves the payload of a message that a program may look at in memory', async () => {
@@ -343,9 +367,9 @@ describe('a store that cannot be opened', () => {
   it('says so if it is of another version', async () => {
     const directory = temporaryDirectory();
     await makeStore(directory);
-    writeFileSync(join(directory, 'format'), 'clearwing store, format 2\n');
+    writeFileSync(join(directory, 'format'), 'clearwing store, format 3\n');
     expect(await refusal(directory)).toBe(
-      `${directory} has a store of format 2; this release of Clearwing knows format 1. Use the release that wrote it, or another directory.`,
+      `${directory} has a store of format 3; this release of Clearwing knows format 2. Use the release that wrote it, or another directory.`,
     );
     writeFileSync(join(directory, 'format'), 'something else\n');
     expect(await refusal(directory)).toContain('does not say that this is a store of Clearwing');

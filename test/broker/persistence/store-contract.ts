@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { Delivery } from '../../../src/broker/delivery.ts';
 import { Message } from '../../../src/broker/message.ts';
-import type { SessionRecord, Store, StoredSession, SubscriptionRecord } from '../../../src/broker/persistence/store.ts';
+import type {
+  InboundRecord,
+  SessionRecord,
+  Store,
+  StoredSession,
+  SubscriptionRecord,
+} from '../../../src/broker/persistence/store.ts';
 import type { QoS } from '../../../src/protocol/version.ts';
 
 /** One place that stores are opened on, one after the other. */
@@ -391,8 +397,8 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
           return delivery;
         });
         await safe(store);
-        expect(store.rest('a', [deliveries[0] as Delivery])).toBe(true);
-        expect(store.rest('b', [deliveries[1] as Delivery])).toBe(true);
+        expect(await comesToRest(store, 'a', [deliveries[0] as Delivery])).toBe(true);
+        expect(await comesToRest(store, 'b', [deliveries[1] as Delivery])).toBe(true);
         const [taken] = store.takeDeliveries('a', 0, 1, 10);
         expect(taken?.message).toBe(message);
         const again = deliveryAt(1, taken?.message as Message);
@@ -423,7 +429,7 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
         expect(store.rest('a', [delivery])).toBe(false);
         await safe(store);
         expect(store.rest('nobody', [delivery])).toBe(false);
-        expect(store.rest('a', [delivery])).toBe(true);
+        expect(await comesToRest(store, 'a', [delivery])).toBe(true);
         expect(store.takeDeliveries('a', 0, 1, 10)).toMatchObject([{ packetIdentifier: 3, state: 'awaiting-puback' }]);
       }));
 
@@ -636,13 +642,14 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
           return (seed >>> 8) % limit;
         };
         const deliveries = new Map<string, Map<number, Delivery>>();
+        const inbound = new Map<string, Map<number, Message>>();
         const retained = new Map<string, object>();
         let lastPosition = 0;
         let message = messageOn('t', 'first');
         for (let step = 0; step < 10_000; step++) {
           const name = `s${below(20)}`;
           const mine = deliveries.get(name);
-          switch (below(9)) {
+          switch (below(11)) {
             case 0:
               message = messageOn(`t${below(5)}`, `payload ${step}`);
               break;
@@ -697,11 +704,33 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
                 }
               }
               break;
+            case 8:
+            case 9: {
+              // Few identifiers, which come again at once.
+              const unreleased = inbound.get(name) ?? new Map<number, Message>();
+              const packetIdentifier = 1 + below(3);
+              const before = unreleased.get(packetIdentifier);
+              if (mine === undefined) break;
+              if (before !== undefined) {
+                unreleased.delete(packetIdentifier);
+                store.deleteInbound(name, { packetIdentifier, message: before });
+              }
+              if (before === undefined || below(2) === 0) {
+                unreleased.set(packetIdentifier, message);
+                store.putInbound(name, { packetIdentifier, message });
+              }
+              inbound.set(name, unreleased);
+              break;
+            }
             default:
               if (below(20) === 0 && mine !== undefined) {
                 for (const one of mine.values()) store.deleteDelivery(name, one);
+                for (const [packetIdentifier, one] of inbound.get(name) ?? []) {
+                  store.deleteInbound(name, { packetIdentifier, message: one });
+                }
                 store.deleteSession(name);
                 deliveries.delete(name);
+                inbound.delete(name);
               }
               if (below(10) === 0) await nextTurn();
               if (below(50) === 0) await safe(store);
@@ -709,11 +738,13 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
         }
         await safe(store);
         const all = [...deliveries.values()].flatMap((mine) => [...mine.values()]);
+        const unreleased = [...inbound.values()].flatMap((mine) => [...mine.values()]);
         expect(store.countRecords()).toEqual({
           ...nothing,
-          messages: new Set(all.map((one) => one.message)).size,
+          messages: new Set([...all.map((one) => one.message), ...unreleased]).size,
           sessions: deliveries.size,
           deliveries: all.length,
+          inbound: unreleased.length,
           retained: retained.size,
         });
         const expected = [...deliveries].map(([name, mine]) => [
@@ -728,11 +759,27 @@ export function describeStore(name: string, makePlace: () => StorePlace): void {
             message: plain(one.message),
           })),
         ]);
+        const expectedInbound = [...deliveries.keys()].map((name) => {
+          const mine = [...(inbound.get(name) ?? [])].sort(([first], [second]) => first - second);
+          return [name, mine.map(([packetIdentifier, one]) => ({ packetIdentifier, message: plain(one) }))];
+        });
         const found = await loaded(await reopen());
         expect(Object.fromEntries(Object.entries(found.sessions).map(([name, one]) => [name, one.deliveries]))).toEqual(
           Object.fromEntries(expected),
         );
+        const foundInbound = Object.entries(found.sessions).map(([name, one]) => [
+          name,
+          (one.inbound as InboundRecord[]).sort((first, second) => first.packetIdentifier - second.packetIdentifier),
+        ]);
+        expect(Object.fromEntries(foundInbound)).toEqual(Object.fromEntries(expectedInbound));
         expect(found.retained).toEqual(Object.fromEntries(retained));
       }));
   });
+}
+
+/** Whether deliveries rest, at once or when everything has been synced. */
+async function comesToRest(store: Store, clientIdentifier: string, deliveries: readonly Delivery[]): Promise<boolean> {
+  if (store.rest(clientIdentifier, deliveries)) return true;
+  await store.sync();
+  return store.rest(clientIdentifier, deliveries);
 }

@@ -3,9 +3,17 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import { StorageError } from '../../../protocol/errors.ts';
-import { examineDirectory, formatVersion, readFormat, textOf, whatToDo } from '../data-directory.ts';
-import { DataFileFault } from '../data-file.ts';
+import {
+  checkPages,
+  examineDirectory,
+  formatVersion,
+  isKnownFormat,
+  readFormat,
+  textOf,
+  whatToDo,
+} from '../data-directory.ts';
 import { DirectoryInUseError, DirectoryLock } from '../directory-lock.ts';
+import { isJournaled, type JournalReplay, readJournal, withChanges } from '../journal-replay.ts';
 import { type DatabaseName, databaseNames, dataFileName, type Entry } from '../lmdb-environment.ts';
 import { processOfStore } from './store-user.ts';
 
@@ -46,19 +54,27 @@ export class StoreFile {
   readonly #lock: DirectoryLock | undefined;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #databases: ReadonlyMap<DatabaseName, Records>;
+  /** What the next start of the broker will carry out; here it is as if that had been. */
+  readonly #journal: JournalReplay | undefined;
 
-  private constructor(directory: string, lock: DirectoryLock | undefined, root: RootDatabase<Uint8Array, Uint8Array>) {
+  private constructor(
+    directory: string,
+    lock: DirectoryLock | undefined,
+    root: RootDatabase<Uint8Array, Uint8Array>,
+    journal: JournalReplay | undefined,
+  ) {
     this.#lock = lock;
     this.#root = root;
+    this.#journal = journal;
     this.#databases = openDatabases(root);
     const version = this.get('meta', Uint8Array.of(0))?.[0];
-    if (version !== formatVersion) {
+    if (version === undefined || !isKnownFormat(version)) {
       throw new StorageError(`${directory}: the data file is not the one of this store. ${whatToDo}`);
     }
     const data = statSync(join(directory, dataFileName));
     this.facts = {
       directory,
-      formatVersion,
+      formatVersion: version,
       createdAt: statSync(join(directory, 'format')).mtimeMs,
       writtenAt: data.mtimeMs,
       fileBytes: data.size,
@@ -76,8 +92,9 @@ export class StoreFile {
     const lock = isLocked ? undefined : await takeLock(directory);
     let root: RootDatabase<Uint8Array, Uint8Array> | undefined;
     try {
-      root = await openReadOnly(directory, checkPages(directory));
-      return new StoreFile(directory, lock, root);
+      const { isUnflushed, journal } = examine(directory);
+      root = await openReadOnly(directory, isUnflushed);
+      return new StoreFile(directory, lock, root, journal);
     } catch (error) {
       await root?.close();
       await lock?.release();
@@ -87,18 +104,31 @@ export class StoreFile {
 
   /** A copy of what stands under a key. */
   get(name: DatabaseName, key: Uint8Array): Uint8Array | undefined {
-    return this.#databases.get(name)?.getBinary(key);
+    const change = isJournaled(name) ? this.#journal?.changeOf(name, key) : undefined;
+    return change === undefined ? this.#tabled(name, key) : change.value;
   }
 
   /** All records of a database, by key. */
   *entries(name: DatabaseName): IterableIterator<Entry> {
     const database = this.#databases.get(name);
-    if (database !== undefined) yield* database.getRange({}) as Iterable<Entry>;
+    const entries = database === undefined ? [] : (database.getRange({}) as Iterable<Entry>);
+    if (this.#journal !== undefined && isJournaled(name)) yield* withChanges(entries, this.#journal.changes(name));
+    else yield* entries;
   }
 
   count(name: DatabaseName): number {
     const database = this.#databases.get(name);
-    return database === undefined ? 0 : (database.getStats() as TreeStats).entryCount;
+    let count = database === undefined ? 0 : (database.getStats() as TreeStats).entryCount;
+    if (this.#journal === undefined || !isJournaled(name)) return count;
+    for (const { key, value } of this.#journal.changes(name)) {
+      const isThere = this.#tabled(name, key) !== undefined;
+      if (isThere !== (value !== undefined)) count += isThere ? -1 : 1;
+    }
+    return count;
+  }
+
+  #tabled(name: DatabaseName, key: Uint8Array): Uint8Array | undefined {
+    return this.#databases.get(name)?.getBinary(key);
   }
 
   async close(): Promise<void> {
@@ -130,17 +160,24 @@ function openDatabases(root: RootDatabase<Uint8Array, Uint8Array>): ReadonlyMap<
   return databases;
 }
 
-/** Goes through the pages of the data file. Returns whether its last commit may not be on the disk. @throws {StorageError} */
-function checkPages(directory: string): boolean {
+/** What is to be known of a data file before LMDB opens it. */
+interface Examined {
+  /** Its last commit may not be on the disk. */
+  readonly isUnflushed: boolean;
+  /** Undefined if the last process left none. */
+  readonly journal: JournalReplay | undefined;
+}
+
+/** Goes through the pages of the data file. @throws {StorageError} */
+function examine(directory: string): Examined {
   const { file } = examineDirectory(directory, false, true);
+  if (file === undefined) return { isUnflushed: false, journal: undefined };
   try {
-    file?.checkPages();
-    return file?.isUnflushed ?? false;
-  } catch (error) {
-    if (!(error instanceof DataFileFault)) throw error;
-    throw new StorageError(`${join(directory, dataFileName)} ${error.message}. ${whatToDo}`, error);
+    const journal = readJournal(file, directory);
+    checkPages(file, directory);
+    return { isUnflushed: file.isUnflushed, journal };
   } finally {
-    file?.close();
+    file.close();
   }
 }
 
@@ -179,7 +216,7 @@ function expectStore(directory: string): void {
   const version = readFormat(directory);
   if (version === undefined)
     throw new StoreUnavailableError(`There is no store in ${directory}: it has no file 'format'`);
-  if (version !== formatVersion) {
+  if (!isKnownFormat(version)) {
     throw new StoreUnavailableError(
       `${directory} has a store of format ${version}; this release of Clearwing knows format ${formatVersion}`,
     );
