@@ -127,7 +127,7 @@ async function measure(
   generatorPath: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { protocol, seconds, warmUpSeconds, publishWindow, deliveryWindow, cores, directory } = options;
+  const { protocol, seconds, warmUpSeconds, holdSeconds, publishWindow, deliveryWindow, cores, directory } = options;
   const brokers = brokersOf(options);
   const waitsForDisk = outcomes.some((outcome) => outcome.case.isDurable);
   for (let round = 1; round <= options.rounds; round++) {
@@ -149,15 +149,16 @@ async function measure(
       console.error(`${round}/${options.rounds}  ${formatRun(outcome)}`);
     }
     for (const outcome of storms) {
+      if (round > outcome.group.rounds) continue;
       const broker = brokers.find((each) => each.name === outcome.broker)!;
-      const storm = { kind: outcome.group.name, count: outcome.group.count, seconds, warmUpSeconds };
+      const storm = { kind: outcome.group.name, count: outcome.group.count, seconds, warmUpSeconds, holdSeconds };
       try {
         outcome.runs.push(await runCase({ broker, protocol, job: { storm }, cores, directory, generatorPath, signal }));
       } catch (error) {
         if (signal.aborted) return;
         outcome.runs.push({ error: (error as Error).message });
       }
-      console.error(`${round}/${options.rounds}  ${formatStormRun(outcome)}`);
+      console.error(`${round}/${outcome.group.rounds}  ${formatStormRun(outcome)}`);
     }
   }
 }

@@ -9,7 +9,7 @@ import { numberedTopicsMax } from '../src/bench/numbered-topics.ts';
 import { type Protocol, payloadBytesMax, payloadHeadBytes, type QoS } from '../src/bench/wire.ts';
 import { type BrokerDefinition, commandBroker, defaultBrokerNames, knownBrokers } from './brokers.ts';
 import { type Cores, chooseCores } from './cores.ts';
-import { type StormKind, stormCounts, stormKinds } from './storms.ts';
+import { type StormKind, stormCounts, stormKinds, stormRoundsMax } from './storms.ts';
 
 /** Loads of messages, each a table of its own. */
 export type FlowGroupName = 'flows' | 'durable' | 'payload' | 'paced';
@@ -37,6 +37,8 @@ export interface StormGroup {
   readonly brokers: readonly BrokerDefinition[];
   /** Connections, subscriptions or messages. */
   readonly count: number;
+  /** Runs with each broker. */
+  readonly rounds: number;
 }
 
 export interface BenchmarkOptions {
@@ -46,6 +48,8 @@ export interface BenchmarkOptions {
   readonly protocol: Protocol;
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  /** How long idle connections are held. */
+  readonly holdSeconds: number;
   readonly rounds: number;
   readonly publishWindow: number;
   /** Deliveries under way at once. */
@@ -68,6 +72,8 @@ const groupNames: readonly GroupName[] = ['flows', 'durable', 'payload', 'paced'
 /** What a figure that is kept rests on. */
 const resultRoundsMin = 5;
 const pacedRate = 20_000;
+/** Long enough for an engine that collects when nothing happens: V8 takes half a minute. */
+const holdSeconds = 60;
 
 export const usage = `Usage: npm run bench -- [options]
 
@@ -75,8 +81,10 @@ Drives MQTT brokers one after the other with the same load and prints what they 
 
   --cases NAMES        what to measure: ${groupNames.join(', ')}
                        or all (default flows,durable)
-  --count COUNT        of connections, subscriptions or retained messages in the last four, 1 to
-                       ${numberedTopicsMax} (default 10000 connections, 1000000 of the others)
+  --count COUNT        of connections, subscriptions or messages in the last five, 1 to
+                       ${numberedTopicsMax} (default 10000 connections, 1000000 subscriptions and retained,
+                       200000 queued messages)
+  --hold SECONDS       idle: before memory is looked at, 0 to 3600 (default ${holdSeconds})
   --rate RATE          messages a second of paced, 1 to 10000000 (default ${pacedRate})
   --durable            subscribers with persistent sessions only: what a store costs
   --brokers NAMES      which to measure, in this order (default ${defaultBrokerNames.clean.join(',')};
@@ -92,7 +100,8 @@ Drives MQTT brokers one after the other with the same load and prints what they 
   --protocol VERSION   3.1.1 or 5 (default 3.1.1)
   --seconds SECONDS    counted per run, 0.1 to 3600 (default 2)
   --warm-up SECONDS    under load before that, 0 to 3600 (default 1)
-  --rounds COUNT       runs of every case, 1 to 1000 (default 5)
+  --rounds COUNT       runs of every case, 1 to 1000 (default 5); of subscriptions and retained 3 at
+                       most, of idle and queued 1
   --publish-window COUNT
                        QoS 1 and 2: unacknowledged messages per publisher, 1 to 65535 (default 20)
   --window COUNT       deliveries under way at once, 1 to 10000000 (default 16384 at QoS 0,
@@ -113,6 +122,7 @@ chooses cases or brokers, some durable cases are measured, too.
 const optionTypes = {
   cases: { type: 'string' },
   count: { type: 'string' },
+  hold: { type: 'string' },
   rate: { type: 'string' },
   durable: { type: 'boolean' },
   brokers: { type: 'string' },
@@ -155,11 +165,12 @@ export function readOptions(args: readonly string[], repositoryDirectory: string
     throw new UsageError(`--write-results with ${rounds} rounds; expected ${resultRoundsMin} or more`);
   }
   return {
-    ...chooseCases(values, repositoryDirectory),
+    ...chooseCases(values, rounds, repositoryDirectory),
     payloadBytes: integer('--payload', values.payload ?? '64', payloadHeadBytes, payloadBytesMax),
     protocol: readProtocol(values.protocol ?? '3.1.1'),
     seconds: number('--seconds', values.seconds ?? (isQuick ? '0.5' : '2'), 0.1, 3600),
     warmUpSeconds: number('--warm-up', values['warm-up'] ?? (isQuick ? '0.5' : '1'), 0, 3600),
+    holdSeconds: number('--hold', values.hold ?? String(holdSeconds), 0, 3600),
     rounds,
     publishWindow: integer('--publish-window', values['publish-window'] ?? '20', 1, 65_535),
     deliveryWindow: chooseWindow(values.window),
@@ -181,6 +192,7 @@ type Chosen<T> = { readonly group: T; readonly leftOut: readonly string[] };
 /** The tables that were asked for or, where nothing is said about cases, two. */
 function chooseCases(
   given: Given,
+  rounds: number,
   repositoryDirectory: string,
 ): Pick<BenchmarkOptions, 'groups' | 'storms' | 'leftOut'> {
   const names = chooseNames(given);
@@ -193,7 +205,7 @@ function chooseCases(
       const own = isMeant ? given : ownOf(given);
       return chooseGroup(name, given, own, repositoryDirectory);
     });
-  const storms = names.filter(isStorm).map((name) => chooseStorm(name, given, repositoryDirectory));
+  const storms = names.filter(isStorm).map((name) => chooseStorm(name, given, rounds, repositoryDirectory));
   return {
     groups: flows.map(({ group }) => group),
     storms: storms.map(({ group }) => group),
@@ -264,7 +276,7 @@ function chooseGroup(
   return { group, leftOut };
 }
 
-function chooseStorm(name: StormKind, given: Given, repositoryDirectory: string): Chosen<StormGroup> {
+function chooseStorm(name: StormKind, given: Given, rounds: number, repositoryDirectory: string): Chosen<StormGroup> {
   const { brokers, leftOut } = chooseBrokers(
     given.brokers,
     name === 'connections' ? defaultBrokerNames.connections : defaultBrokerNames.storms,
@@ -272,7 +284,8 @@ function chooseStorm(name: StormKind, given: Given, repositoryDirectory: string)
     repositoryDirectory,
   );
   const text = given.count ?? String(stormCounts[name]);
-  return { group: { name, brokers, count: integer('--count', text, 1, numberedTopicsMax) }, leftOut };
+  const count = integer('--count', text, 1, numberedTopicsMax);
+  return { group: { name, brokers, count, rounds: Math.min(rounds, stormRoundsMax[name]) }, leftOut };
 }
 
 function chooseBrokers(

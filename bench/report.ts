@@ -48,7 +48,7 @@ export function formatReport(report: Report): string {
     }),
     ...report.options.storms.flatMap((group) => {
       const table = formatTable(stormTable(report.storms, group));
-      return [`${stormTitle(group)}:`, '', ...table, ''];
+      return [`${stormTitle(group, report.options.holdSeconds)}:`, '', ...table, ''];
     }),
     '',
     ...notesOn(report).map((note) => `- ${note}`),
@@ -182,7 +182,7 @@ function figuresOf(
  */
 function referencesOf({ brokers, isDurable }: CaseGroup): readonly [string, ...string[]] {
   const has = (name: string) => brokers.some((broker) => broker.name === name);
-  const preferred = isDurable ? ['mosquitto-persistent', 'mosquitto-autosave', 'clearwing'] : ['mosquitto'];
+  const preferred = isDurable ? ['mosquitto-persistent', 'mosquitto-autosave', 'clearwing'] : ['mosquitto', 'aedes'];
   const [first = brokers[0]!.name, ...further] = preferred.filter(has);
   return [first, ...further];
 }

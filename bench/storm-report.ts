@@ -4,15 +4,16 @@ import { figureOf, type Spread, type StormOutcome, stormFaultsOf } from './outco
 import { type Figure, type StormKind, stormFigures } from './storms.ts';
 import { count, milliseconds, none, percent, ratio, type Table } from './table.ts';
 
-const titles: Readonly<Record<StormKind, (number: string) => string>> = {
+const titles: Readonly<Record<StormKind, (number: string, holdSeconds: number) => string>> = {
   connections: (number) => `${number} connections, as fast as the broker answers`,
-  idle: (number) => `Resident memory for ${number} idle connections`,
+  idle: (number, holdSeconds) => `Resident memory for ${number} connections, at first and idle for ${holdSeconds} s`,
   subscriptions: (number) => `${number} subscriptions, and a flow 1→1 at QoS 0 beside them`,
   retained: (number) => `${number} retained messages of 64 B, handed to a new subscriber of # at QoS 0`,
+  queued: (number) => `${number} messages of 64 B at QoS 1 that wait for a client that is away`,
 };
 
-export function stormTitle({ name, count: number }: StormGroup): string {
-  return titles[name](count(number));
+export function stormTitle({ name, count: number, rounds }: StormGroup, holdSeconds: number): string {
+  return `${titles[name](count(number), holdSeconds)} (${rounds === 1 ? 'one run' : `medians of ${rounds}`})`;
 }
 
 export function stormTable(outcomes: readonly StormOutcome[], group: StormGroup): Table {

@@ -48,7 +48,8 @@ export interface ConnectionStormResult {
   readonly lostReasons: Readonly<Record<string, number>>;
   /** PINGRESP that came in answer to PINGREQ. */
   readonly pings: number;
-  /** The broker's, for each connection, at the end. */
+  /** The broker's, for each connection: as soon as they are there, and at the end. */
+  readonly memoryAtFirst: MemoryGrowth | undefined;
   readonly memory: MemoryGrowth | undefined;
   readonly isPartial: boolean;
 }
@@ -87,9 +88,10 @@ export async function runConnectionStorm(
     );
     const afterCpu = cpuOf();
     const { user, system } = process.cpuUsage(cpu);
-    const heldSeconds = await hold(holdSeconds, opened.links.length, control);
-    await pause(settleMs);
     const connected = opened.links.length;
+    await pause(settleMs);
+    const memoryAtFirst = growthOf(beforeBytes, memoryOf(), connected);
+    const heldSeconds = await hold(holdSeconds, connected, control);
     return {
       connected,
       failed: opened.failed,
@@ -102,6 +104,7 @@ export async function runConnectionStorm(
       lost: lost.count,
       lostReasons: lost.byReason(),
       pings: idle.answers,
+      memoryAtFirst,
       memory: growthOf(beforeBytes, memoryOf(), connected),
       isPartial: control.signal?.aborted === true,
     };

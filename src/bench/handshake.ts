@@ -21,6 +21,8 @@ export interface HandshakeOptions {
   /** MQTT 5: unacknowledged messages that the broker may send at once. */
   readonly receiveMaximum?: number | undefined;
   readonly publishBytes: number;
+  /** Makes what takes all that comes after the answer, which may lie in one chunk with it. Default: `Link.receiver` is set later. */
+  readonly receiverFor?: ((link: Link) => PacketReceiver) | undefined;
   /** Called once if the connection fails, now or later. */
   readonly onFailure: (error: Error) => void;
   readonly onDrain: () => void;
@@ -42,17 +44,21 @@ export function openLink(options: HandshakeOptions, onLink: (link: Link) => void
   const { protocol } = target;
   return new Promise((resolve, reject) => {
     let receiveMaximum = 0;
+    const open = (): void => {
+      if (options.receiverFor !== undefined) link.receiver = options.receiverFor(link);
+      resolve({ link, receiveMaximum });
+    };
     const receiver: PacketReceiver = {
       takeRun: (_bytes, offset) => offset,
       takePacket: (bytes, offset, body, end) => {
         const first = bytes[offset]!;
         if (first === firstByte.connack && receiveMaximum === 0) {
           receiveMaximum = readConnack(protocol, bytes.subarray(body, end));
-          if (topicFilters.length === 0) resolve({ link, receiveMaximum });
+          if (topicFilters.length === 0) open();
           else link.write(subscribePacket(protocol, topicFilters, qos));
         } else if (first === firstByte.suback && topicFilters.length > 0) {
           checkSuback(protocol, bytes.subarray(body, end), qos, topicFilters.length);
-          resolve({ link, receiveMaximum });
+          open();
         } else {
           throw unexpectedPacket(bytes, offset, body, end);
         }

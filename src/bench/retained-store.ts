@@ -13,10 +13,19 @@ export interface RetainedForm {
   readonly numberOffset: number;
 }
 
-/** @param payloadBytes 0 removes the message of a topic; otherwise `payloadHeadBytes` and more */
-export function retainedForm(protocol: Protocol, prefix: string, qos: 0 | 1, payloadBytes: number): RetainedForm {
+/**
+ * @param payloadBytes 0 removes the message of a topic; otherwise `payloadHeadBytes` and more
+ * @param isRetained false for messages of the same shape that are to be queued
+ */
+export function retainedForm(
+  protocol: Protocol,
+  prefix: string,
+  qos: 0 | 1,
+  payloadBytes: number,
+  isRetained = true,
+): RetainedForm {
   const topic = numberedTopic(prefix, 0);
-  const form = publishForm(protocol, topic, qos, retainedStream, payloadBytes, true);
+  const form = publishForm(protocol, topic, qos, retainedStream, payloadBytes, isRetained);
   return { form, numberOffset: form.headerBytes + 2 + new TextEncoder().encode(topic).length - numberBytes };
 }
 

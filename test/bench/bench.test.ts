@@ -99,12 +99,15 @@ describe('a benchmark', () => {
 
   it('measures larger payloads, paced messages, and very many connections, subscriptions and retained messages', async () => {
     const jsonPath = join(directory, 'cases.json');
-    const names = 'payload,paced,connections,idle,subscriptions,retained';
-    const args = ['--cases', names, '--brokers', 'clearwing', '--count', '300', '--rate', '500', '--json', jsonPath];
-    const { status, stdout } = await run(process.execPath, [entry, ...args, ...short, '--seconds', '0.2']);
+    const names = 'payload,paced,connections,idle,subscriptions,retained,queued';
+    const args = ['--cases', names, '--brokers', 'clearwing', '--count', '300', '--rate', '500'];
+    const { status, stdout } = await run(process.execPath, [
+      ...[entry, ...args, '--hold', '0.1', '--json', jsonPath],
+      ...[...short, '--seconds', '0.2'],
+    ]);
     expect(status, stdout).toBe(0);
     expect(stdout).toContain('Messages at fixed times, 500 a second:');
-    expect(stdout).toContain('300 subscriptions, and a flow 1→1 at QoS 0 beside them:');
+    expect(stdout).toContain('300 subscriptions, and a flow 1→1 at QoS 0 beside them (one run):');
     const { outcomes, storms } = JSON.parse(readFileSync(jsonPath, 'utf8'));
     const flows = outcomes.map(
       ({ flow, qos, payloadBytes }: Record<string, unknown>) => `${flow} ${qos} ${payloadBytes}`,
@@ -115,10 +118,13 @@ describe('a benchmark', () => {
     }
     expect(outcomes.at(-1).runs[0].latency).toMatchObject({ rate: 500, delivery: { count: 100 }, unsent: 0 });
     const kinds = storms.map(({ kind, count }: Record<string, unknown>) => `${kind} ${count}`);
-    expect(kinds).toEqual(['connections 300', 'idle 300', 'subscriptions 300', 'retained 300']);
+    expect(kinds).toEqual(['connections 300', 'idle 300', 'subscriptions 300', 'retained 300', 'queued 300']);
     for (const { faults, summary } of storms) {
       expect(faults).toEqual([]);
-      for (const name of Object.keys(summary)) expect(summary[name].median, name).toEqual(expect.any(Number));
+      for (const name of Object.keys(summary)) {
+        // Three hundred may be done before the clock of the processor has ticked.
+        if (name !== 'perCpuSecond') expect(summary[name].median, name).toEqual(expect.any(Number));
+      }
     }
   });
 

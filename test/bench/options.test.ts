@@ -122,7 +122,7 @@ describe('readOptions', () => {
       ],
     });
     const all = read('--cases', 'all', '--brokers', 'clearwing');
-    expect(all).toMatchObject({ groups: { length: 4 }, storms: { length: 4 } });
+    expect(all).toMatchObject({ groups: { length: 4 }, storms: { length: 5 } });
     expect(read('--cases', 'idle')).toMatchObject({ groups: [], storms: [{ count: 10_000 }] });
     expect(read('--cases', 'paced', '--flows', '3-3', '--rate', '9')).toMatchObject({
       groups: [{ flows: [{ name: '3→3' }], rate: 9 }],
