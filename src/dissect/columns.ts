@@ -2,8 +2,15 @@
 import type { Utf8Buffer } from '../base/utf8-buffer.ts';
 import { type SegmentAnalysis, segmentMarks } from '../capture/flow.ts';
 import { areOptionsCut, type FrameHeaders } from '../capture/frame-headers.ts';
+import { linkTypes } from '../capture/link-types.ts';
 import { formatBytes, formatIpv4, formatIpv6 } from './format-address.ts';
-import { cutPortsOffset, type FrameDissection, isWrapper, troubledProtocol } from './frame-dissection.ts';
+import {
+  bogusIpOffset,
+  cutPortsOffset,
+  type FrameDissection,
+  isWrapper,
+  troubledProtocol,
+} from './frame-dissection.ts';
 import { arpOffset } from './layers/arp.ts';
 import { uint16At, uint32At } from './layers/bytes.ts';
 import { ipProtocols } from './layers/ip-protocols.ts';
@@ -18,7 +25,22 @@ export function sourceColumn(dissection: FrameDissection): string {
   const at = headers.ipOffset;
   if (headers.ipVersion === 4 && headers.ipHeaderLength >= 20) return formatIpv4(uint32At(frame.bytes, at + 12));
   if (headers.ipVersion === 6) return formatIpv6(frame.bytes.subarray(at + 8, at + 24));
-  return headers.ethernetOffset < 0 ? '' : formatBytes(frame.bytes.subarray(6, 12), ':');
+  if (headers.ethernetOffset < 0) return cookedSource(headers);
+  return formatBytes(frame.bytes.subarray(6, 12), ':');
+}
+
+/** The address of the sender in a Linux cooked header, if it is one of Ethernet. */
+function cookedSource({ cookedOffset, frame }: FrameHeaders): string {
+  if (cookedOffset < 0) return '';
+  const { bytes } = frame;
+  switch (frame.interface.linkType) {
+    case linkTypes.linuxCooked:
+      return uint16At(bytes, 4) === 6 ? formatBytes(bytes.subarray(6, 12), ':') : '';
+    case linkTypes.linuxCooked2:
+      return bytes[11] === 6 ? formatBytes(bytes.subarray(12, 18), ':') : '';
+    default:
+      return '';
+  }
 }
 
 export function destinationColumn(dissection: FrameDissection): string {
@@ -93,6 +115,8 @@ function infoBesideTcp(dissection: FrameDissection): string {
   const trouble = troubledProtocol(dissection);
   if (trouble !== undefined)
     return portsInfo(dissection) + (isCut(dissection.frame) ? shortInfo : '[Malformed Packet]');
+  const bogus = bogusIpOffset(dissection);
+  if (bogus >= 0) return `Bogus IPv4 version (${dissection.frame.bytes[bogus]! >> 4}, must be 4)`;
   if (headers.isFragment) return fragmentInfo(headers);
   if (headers.ipVersion !== 0) return ipInfo(headers);
   if (headers.etherType === 0x0806) return arpInfo(dissection);

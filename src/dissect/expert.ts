@@ -50,3 +50,8 @@ export const expert = defineFields('_ws.expert', 'Expert Info', {
 export function severityName(severity: Diagnostic['severity']): string {
   return severityNames[severities[severity]]!;
 }
+
+/** `Expert Info (Warning/Protocol): …`. */
+export function expertLine({ severity, group, message }: Diagnostic): string {
+  return `Expert Info (${severityName(severity)}/${group}): ${message}`;
+}

@@ -13,7 +13,7 @@ import { dataFields, describeData } from './layers/data.ts';
 import { describeEthernet } from './layers/ethernet.ts';
 import { describeComments, describeFrame } from './layers/frame.ts';
 import { httpFields } from './layers/http-fields.ts';
-import { describeIpv4 } from './layers/ipv4.ts';
+import { describeBogusIpv4, describeIpv4 } from './layers/ipv4.ts';
 import { describeIpv6, extensionLength } from './layers/ipv6.ts';
 import { describeLinkLayer } from './layers/link-layers.ts';
 import { describeReassembly, type ReassemblyFields } from './layers/reassembly.ts';
@@ -127,6 +127,7 @@ export class FrameDissection implements DissectedFrame {
     describeArp(sink, headers);
     describeIpv4(sink, headers);
     describeIpv6(sink, headers);
+    if (headers.etherType === etherTypeIpv4 && headers.ipOffset < 0) this.#describeBogusIp(sink);
     describeUdp(sink, this);
     describeTcp(sink, this);
     const troubled = troubledProtocol(this);
@@ -137,6 +138,11 @@ export class FrameDissection implements DissectedFrame {
     }
     if (this.layers.length > 0) describeLayers(sink, this.layers, headers.source);
     else describeRest(sink, this);
+  }
+
+  #describeBogusIp(sink: FieldSink): void {
+    const at = bogusIpOffset(this);
+    if (at >= 0) describeBogusIpv4(sink, this.frame, at);
   }
 }
 
@@ -233,7 +239,8 @@ function describeRest(sink: FieldSink, dissection: FrameDissection): void {
   } else {
     const start = restOffset(headers);
     const end = headers.ipOffset >= 0 ? headers.ipEnd : frame.bytes.length;
-    if (troubledProtocol(dissection) === undefined) describeData(sink, frame, start, end);
+    if (troubledProtocol(dissection) === undefined && bogusIpOffset(dissection) < 0)
+      describeData(sink, frame, start, end);
   }
 }
 
@@ -281,7 +288,7 @@ export function troubledProtocol(dissection: FrameDissection): string | undefine
     if (headers.ipProtocol === protocolTcp) return 'TCP';
     return headers.ipProtocol === protocolUdp ? 'UDP' : undefined;
   }
-  if (headers.etherType === etherTypeIpv4) return 'IPv4';
+  if (headers.etherType === etherTypeIpv4) return bogusIpOffset(dissection) < 0 ? 'IPv4' : undefined;
   if (headers.etherType === etherTypeIpv6) return 'IPv6';
   switch (frame.interface.linkType) {
     case linkTypes.ethernet:
@@ -303,6 +310,15 @@ export function troubledProtocol(dissection: FrameDissection): string | undefine
     default:
       return undefined;
   }
+}
+
+/** Where what was announced as IPv4 begins if it says to be neither that nor IPv6; -1 if there is no such thing. */
+export function bogusIpOffset(dissection: FrameDissection): number {
+  const { headers, frame } = dissection;
+  if (headers.etherType !== etherTypeIpv4 || headers.ipOffset >= 0) return -1;
+  const at = restOffset(headers);
+  const version = (frame.bytes[at] ?? 0x40) >> 4;
+  return version === 4 || version === 6 ? -1 : at;
 }
 
 /** Whether the capture cut a frame just behind its IP header. */
@@ -345,7 +361,7 @@ function lowerProtocols(dissection: FrameDissection): string[] {
     names.push(isProviderTag(headers, tag) ? 'ieee8021ad' : 'vlan', 'ethertype');
   }
   if (arpOffset(headers) >= 0) names.push('arp');
-  if (headers.ipVersion === 4) names.push('ip');
+  if (headers.ipVersion === 4 || bogusIpOffset(dissection) >= 0) names.push('ip');
   else if (headers.ipVersion === 6) names.push('ipv6', ...extensionProtocols(headers));
   if (headers.tcpOffset >= 0 || troubledProtocol(dissection) === 'TCP') names.push('tcp');
   else if (headers.udpOffset >= 0) names.push('udp');
@@ -404,6 +420,6 @@ function upperProtocols(dissection: FrameDissection): string[] {
 function hasRest(dissection: FrameDissection): boolean {
   const { headers, frame } = dissection;
   if (headers.tcpOffset >= 0 || headers.udpOffset >= 0) return headers.payloadLength > 0;
-  if (troubledProtocol(dissection) !== undefined) return false;
+  if (troubledProtocol(dissection) !== undefined || bogusIpOffset(dissection) >= 0) return false;
   return restOffset(headers) < (headers.ipOffset >= 0 ? headers.ipEnd : frame.bytes.length);
 }

@@ -1,7 +1,7 @@
 /** Gathers the whole tree of a frame: every field that its layers describe, with its range and line. */
 import type { DataSource } from '../capture/frame.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { expert, groups, severities, severityName } from './expert.ts';
+import { expert, expertLine, groups, severities, severityName } from './expert.ts';
 import { defineFields, type FieldDescriptor, type FieldValue } from './field.ts';
 import { FieldNode } from './field-node.ts';
 import type { FieldSink } from './field-sink.ts';
@@ -84,13 +84,12 @@ export class TreeSink implements FieldSink {
   }
 
   addDiagnostic(field: FieldDescriptor, source: DataSource, start: number, end: number, diagnostic: Diagnostic): void {
-    const severity = severityName(diagnostic.severity);
     const node = new FieldNode(expert.self, undefined, source, start, end, undefined, false, true);
-    node.text = `Expert Info (${severity}/${diagnostic.group}): ${diagnostic.message}`;
+    node.text = expertLine(diagnostic);
     const said = new FieldNode(field, undefined, source, start, start, diagnostic.message, false, true);
     const message = generated(expert.message, diagnostic.message, source, start, true);
     const level = generated(expert.severity, severities[diagnostic.severity], source, start, false);
-    level.text = `Severity level: ${severity}`;
+    level.text = `Severity level: ${severityName(diagnostic.severity)}`;
     const group = generated(expert.group, groups[diagnostic.group], source, start, false);
     group.text = `Group: ${diagnostic.group}`;
     node.children = [said, message, level, group];

@@ -9,7 +9,7 @@
  */
 import type { DataSource } from '../capture/frame.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { expert, groups, severities } from './expert.ts';
+import { expert, expertLine, groups, severities } from './expert.ts';
 import { countFields, type FieldDescriptor, type FieldValue } from './field.ts';
 import { allGroups, type FieldGroup, type GroupingSink } from './field-group.ts';
 import type { FieldValues } from './filter/field-values.ts';
@@ -22,6 +22,8 @@ export interface ValueSinkOptions {
   readonly layeredFields?: readonly FieldDescriptor[];
   /** Whether `textsOf` is asked for the lines of protocols. Default false. */
   readonly keepsTexts?: boolean;
+  /** Whether `_ws.expert` and its fields leave out what only we remark, such as violations of the protocol. Default false. */
+  readonly omitsOurRemarks?: boolean;
 }
 
 const noValues: readonly FieldValue[] = [];
@@ -89,6 +91,7 @@ export class ValueSink implements GroupingSink, FieldValues {
   /** For `wantsGroup`. */
   readonly wantedGroups: Uint8Array;
   readonly #wantsExpert: boolean;
+  readonly #omitsOurRemarks: boolean;
   /** Protocol slot that `setText` is about. */
   #last: Slot | undefined = undefined;
 
@@ -98,6 +101,7 @@ export class ValueSink implements GroupingSink, FieldValues {
     const layeredFields = new Set(options.layeredFields);
     const keepsTexts = options.keepsTexts === true;
     this.wantsText = keepsTexts;
+    this.#omitsOurRemarks = options.omitsOurRemarks === true;
     this.#slots = new Array<Slot | undefined>(countFields()).fill(undefined);
     this.#wanted = new Uint8Array(countFields());
     this.#layerCounts = new Uint16Array(layeredFields.size > 0 ? countFields() : 0);
@@ -222,13 +226,14 @@ export class ValueSink implements GroupingSink, FieldValues {
 
   addDiagnostic(field: FieldDescriptor, source: DataSource, start: number, end: number, diagnostic: Diagnostic): void {
     const last = this.#last;
-    if (this.#wantsExpert) {
+    if (this.#wantsExpert && !(this.#omitsOurRemarks && field.isOurs === true)) {
       this.add(expert.self, source, start, end, undefined);
+      if (this.wantsText) this.setText(expertLine(diagnostic));
       this.add(expert.message, source, start, end, diagnostic.message);
       this.add(expert.severity, source, start, end, severities[diagnostic.severity]);
       this.add(expert.group, source, start, end, groups[diagnostic.group]);
-      if (diagnostic.rule !== undefined) this.add(expert.rule, source, start, end, diagnostic.rule);
     }
+    if (diagnostic.rule !== undefined) this.add(expert.rule, source, start, end, diagnostic.rule);
     this.add(field, source, start, end, undefined);
     this.#last = last;
   }

@@ -238,6 +238,15 @@ const captures: readonly MadeCapture[] = [
     secondOf: (index) => index % recorded.length,
   },
   {
+    name: 'what says to be another version than what announced it',
+    frames: [0x05, 0x50, 0xf5].map((first) => ethernet([first, ...ipv4(segment()).slice(1)])),
+  },
+  {
+    name: 'cooked headers with other versions behind them',
+    linkType: linkTypes.linuxCooked,
+    frames: [new Uint8Array([0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 9, 0, 0, 8, 0, 0, 1, 2, 3])],
+  },
+  {
     name: 'connections of which each is cut elsewhere',
     frames: [35, 38, 49, 50, 53, 54, 55, 56, 59, 60, 63, 66, 67, 68, 70, 71, 74, 75, 79, 90, 120].flatMap(cutFrames),
   },

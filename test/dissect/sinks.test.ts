@@ -127,6 +127,41 @@ describe('ValueSink', () => {
     expect(all.wants(f.self)).toBe(true);
   });
 
+  it('keeps the lines of diagnostics, and leaves out our own where that is wished', () => {
+    const wanted = [fieldOf('_ws.expert'), fieldOf('_ws.expert.message'), fieldOf('_ws.expert.rule'), f.wrong];
+    for (const omitsOurRemarks of [false, true]) {
+      const sink = new ValueSink(wanted, { keepsTexts: true, omitsOurRemarks });
+      describeSample(sink);
+      sink.addDiagnostic(fieldOf('mqtt.violation'), source, 0, 1, {
+        severity: 'error',
+        group: 'Protocol',
+        message: 'Not allowed',
+        rule: 'MQTT-3.1.0-2',
+      });
+      const lines = [
+        'Expert Info (Warning/Protocol): Not as it should be',
+        'Expert Info (Error/Protocol): Not allowed',
+      ];
+      const messages = ['Not as it should be', 'Not allowed'];
+      const count = omitsOurRemarks ? 1 : 2;
+      expect(sink.textsOf(fieldOf('_ws.expert'))).toEqual(lines.slice(0, count));
+      expect(sink.valuesOf(fieldOf('_ws.expert.message'))).toEqual(messages.slice(0, count));
+      expect(sink.valuesOf(fieldOf('_ws.expert.rule'))).toEqual(['MQTT-1.5.4-1', 'MQTT-3.1.0-2']);
+      expect(sink.valuesOf(f.wrong)).toEqual([undefined]);
+    }
+  });
+
+  it('keeps the brackets of protocols that are computed', () => {
+    const sink = new ValueSink([fieldOf('_ws.short'), fieldOf('_ws.malformed')], { keepsTexts: true });
+    sink.enterGenerated(fieldOf('_ws.short'), source, 5, 5);
+    sink.setText('Packet size limited during capture: TCP truncated');
+    sink.leave();
+    sink.enterGenerated(fieldOf('_ws.malformed'), source, 5, 5);
+    sink.leave();
+    expect(sink.textsOf(fieldOf('_ws.short'))).toEqual(['[Packet size limited during capture: TCP truncated]']);
+    expect(sink.textsOf(fieldOf('_ws.malformed'))).toEqual(['[Malformed Packet]']);
+  });
+
   it('keeps the bytes, the layers and the lines of protocols for who asks for them', () => {
     const sink = new ValueSink([f.self], { bytesFields: [f.self], layeredFields: [f.number], keepsTexts: true });
     sink.enter(f.self, source, 1, 3);

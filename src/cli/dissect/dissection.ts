@@ -26,6 +26,8 @@ export interface Dissection {
   readonly dissector: Dissector;
   readonly filter: DisplayFilter | undefined;
   readonly consumer: FramePrinter;
+  /** Whether `_ws.expert` is about what Wireshark remarks, too, and about nothing else. */
+  readonly omitsOurRemarks: boolean;
   /** Of one of several readers; undefined: all frames are shown here. */
   readonly share: FlowDivision | undefined;
 }
@@ -52,6 +54,7 @@ export function openDissection(request: DissectRequest, decoder: CaptureDecoder,
     }),
     filter,
     consumer,
+    omitsOurRemarks: !request.showsMore,
     share,
   };
 }

@@ -21,10 +21,11 @@ export class Rendering {
 
   constructor(dissection: Dissection) {
     this.#dissection = dissection;
-    const { filter, consumer } = dissection;
+    const { filter, consumer, omitsOurRemarks } = dissection;
     this.#sink = new ValueSink([...(filter?.fields ?? []), ...consumer.fields], {
       bytesFields: filter?.bytesFields ?? [],
       layeredFields: filter?.layeredFields ?? [],
+      omitsOurRemarks,
       keepsTexts: consumer.fields.some(({ type }) => type === 'protocol'),
     });
     this.#gathers = (filter?.fields.length ?? 0) + consumer.fields.length > 0;

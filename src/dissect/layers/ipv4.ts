@@ -1,4 +1,5 @@
 /** IPv4 headers. RFC 791. */
+import type { Frame } from '../../capture/frame.ts';
 import type { FrameHeaders } from '../../capture/frame-headers.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { defineFields } from '../field.ts';
@@ -111,6 +112,13 @@ export const ipv4Fields = defineFields('ip', 'Internet Protocol Version 4', {
   fragmentCount: { name: 'ip.fragment.count', label: 'Fragment count', type: 'uint32' },
   reassembledLength: { name: 'ip.reassembled.length', label: 'Reassembled IPv4 length', type: 'uint32' },
   reassembledData: { name: 'ip.reassembled.data', label: 'Reassembled IPv4 data', type: 'bytes' },
+  reassembledIn: {
+    name: 'ip.reassembled_in',
+    label: 'Reassembled IPv4 in frame',
+    type: 'frame-number',
+    about: 'Of a frame that is still to come: never there, as in one pass of tshark',
+  },
+  bogusVersion: { name: 'ip.bogus_ip_version', label: 'Bogus IP version', type: 'none' },
   bogusHeaderLength: { name: 'ip.bogus_header_length', label: 'Bogus IP header length', type: 'none' },
   optionLengthInvalid: { name: 'ip.opt.len.invalid', label: 'Invalid length for option', type: 'none' },
 });
@@ -182,6 +190,19 @@ export function describeIpv4(sink: FieldSink, headers: FrameHeaders): void {
   if (sink.wants(f.host)) sink.addHidden(f.host, frame, at + 16, at + 20, formatIpv4(destination));
   if (headerLength > headerLengthMin) describeOptions(sink, headers);
   if (headers.source !== frame) describeReassembly(sink, reassembly, headers.source, 0, headers.source.bytes.length);
+  sink.leave();
+}
+
+/** What was announced as IPv4 and says to be something else. */
+export function describeBogusIpv4(sink: FieldSink, frame: Frame, at: number): void {
+  const f = ipv4Fields;
+  if (!sink.wants(f.self)) return;
+  const version = frame.bytes[at]! >> 4;
+  sink.enter(f.self, frame, at, Math.min(at + headerLengthMin, frame.bytes.length));
+  sink.setReach(frame, frame.bytes.length, false);
+  sink.add(f.version, frame, at, at + 1, version);
+  if (sink.wantsText) sink.setText(`${version.toString(2).padStart(4, '0')} .... = Version: ${version}`);
+  sink.addDiagnostic(f.bogusVersion, frame, at, at + 1, error('Bogus IPv4 version'));
   sink.leave();
 }
 

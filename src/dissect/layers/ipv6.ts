@@ -61,6 +61,12 @@ export const ipv6Fields = defineFields('ipv6', 'Internet Protocol Version 6', {
   fragments: { name: 'ipv6.fragments', label: 'IPv6 Fragments', type: 'none' },
   fragment: { name: 'ipv6.fragment', label: 'IPv6 Fragment', type: 'frame-number' },
   fragmentCount: { name: 'ipv6.fragment.count', label: 'Fragment count', type: 'uint32' },
+  reassembledIn: {
+    name: 'ipv6.reassembled.in',
+    label: 'Reassembled IPv6 in frame',
+    type: 'frame-number',
+    about: 'Of a frame that is still to come: never there, as in one pass of tshark',
+  },
   reassembledLength: { name: 'ipv6.reassembled.length', label: 'Reassembled IPv6 length', type: 'uint32' },
   reassembledData: { name: 'ipv6.reassembled.data', label: 'Reassembled IPv6 data', type: 'bytes' },
 });

@@ -76,6 +76,10 @@ export const tcpFields = defineFields('tcp', 'Transmission Control Protocol', {
   segmentCount: number('tcp.segment.count', 'Segment count'),
   reassembledLength: number('tcp.reassembled.length', 'Reassembled TCP length'),
   reassembledData: bytes('tcp.reassembled.data', 'Reassembled TCP Data'),
+  reassembledIn: {
+    ...frameNumber('tcp.reassembled_in', 'Reassembled PDU in frame'),
+    about: 'Of a frame that is still to come: never there, as in one pass of tshark',
+  },
   bogusHeaderLength: mark('tcp.bogus_header_length', 'Bogus TCP Header length'),
   acknowledgementWithoutFlag: mark(
     'tcp.ack.nonzero',

@@ -128,6 +128,12 @@ export const tlsFields = defineFields('tls', 'Transport Layer Security', {
   segments: { name: 'tls.segments', label: 'Reassembled TLS segments', type: 'none' },
   segment: { name: 'tls.segment', label: 'TLS segment', type: 'frame-number' },
   segmentCount: { name: 'tls.segment.count', label: 'Segment count', type: 'uint32' },
+  reassembledIn: {
+    name: 'tls.reassembled_in',
+    label: 'Reassembled PDU in frame',
+    type: 'frame-number',
+    about: 'Of a frame that is still to come: never there, as in one pass of tshark',
+  },
   reassembledLength: { name: 'tls.reassembled.length', label: 'Reassembled PDU length', type: 'uint32' },
   reassembledData: { name: 'tls.reassembled.data', label: 'Reassembled PDU data', type: 'bytes' },
 });

@@ -45,8 +45,8 @@ const everyField =
   tcp.flags tcp.flags.str tcp.flags.syn tcp.seq tcp.ack tcp.seq_raw tcp.nxtseq tcp.len tcp.hdr_len tcp.window_size tcp.window_size_value
   tcp.window_size_scalefactor tcp.checksum tcp.analysis tcp.analysis.flags tcp.analysis.acks_frame tcp.analysis.ack_rtt tcp.analysis.bytes_in_flight
   tcp.analysis.push_bytes_sent tcp.analysis.initial_rtt tcp.analysis.retransmission tcp.analysis.rto tcp.time_delta tcp.time_relative
-  tcp.completeness tcp.options tcp.options.timestamp.tsval tcp.options.mss_val tcp.payload tcp.segment tcp.reassembled.length tcp.reassembled.data
-  mqtt mqtt.msgtype mqtt.topic mqtt.msg mqtt.clientid data.data _ws.col.No. _ws.col.Time _ws.col.Source _ws.col.Protocol _ws.col.Length _ws.col.Info`
+  tcp.completeness tcp.options tcp.options.timestamp.tsval tcp.options.mss_val tcp.payload tcp.segment tcp.reassembled_in ip.reassembled_in tcp.reassembled.length tcp.reassembled.data
+  _ws.expert _ws.expert.message _ws.expert.severity _ws.expert.group mqtt mqtt.msgtype mqtt.topic mqtt.msg mqtt.clientid data.data _ws.col.No. _ws.col.Time _ws.col.Source _ws.col.Protocol _ws.col.Length _ws.col.Info`
     .split(/\s+/)
     .flatMap((name) => ['-e', name]);
 const few = ['-e', 'frame.number', '-e', 'mqtt.topic', '-e', 'tcp.flags', '-e', 'ip.src', '-e', 'mqtt.qos'];
