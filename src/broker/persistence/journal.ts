@@ -147,7 +147,7 @@ export class Journal {
     const start = this.#beginPut(kind.delivery, key);
     writeDelivery(this.#writer, key, delivery, place.entry.sequence);
     this.#endPut(start, key.length);
-    this.contents.deliveries.set(delivery, place);
+    if (!delivery.isWritten) this.contents.deliveries.set(delivery, place);
   }
 
   deleteDelivery(session: number, position: number): void {

@@ -156,7 +156,8 @@ export class Batch {
       this.bytes += changeBytes;
     }
     if (!isBrief) entry.isLasting = true;
-    this.#deliveries.set(delivery, { session, entry, isBrief });
+    const known = delivery.isWritten ? this.#journal.contents.deliveries.get(delivery) : undefined;
+    this.#deliveries.set(delivery, known ?? { session, entry, isBrief });
   }
 
   deleteDelivery(session: SessionEntry, delivery: Delivery): void {

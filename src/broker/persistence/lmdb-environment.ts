@@ -153,11 +153,14 @@ function statsOf(root: RootDatabase<Uint8Array, Uint8Array>): EnvironmentStats {
 /** Pages of branches, free lists and databases that a commit writes besides the records. */
 const basePages = 16;
 
-/** Pages that a batch may take: each record may lie on another, however many are free. */
+/** Most records of a batch lie on pages that others of it lie on, too. */
+const recordsPerPage = 4;
+
+/** Pages that a batch may take, about, however many are free. */
 function pagesOf(values: readonly (Uint8Array | undefined)[], pageSize: number): number {
   let bytes = 0;
   for (const value of values) bytes += value?.length ?? 0;
-  return basePages + values.length + Math.ceil(bytes / pageSize);
+  return basePages + Math.ceil(values.length / recordsPerPage) + Math.ceil(bytes / pageSize);
 }
 
 /** A commit that fails says why in a promise of its own. */
