@@ -67,8 +67,10 @@ export class Utf8Buffer {
   raw(bytes: Uint8Array, start: number, end: number): void {
     const count = end - start;
     if (this.bytes.length - this.length < count) this.#grow(count);
-    if (count > loopedMax) this.bytes.set(bytes.subarray(start, end), this.length);
-    else for (let index = 0; index < count; index++) this.bytes[this.length + index] = bytes[start + index]!;
+    const target = this.bytes;
+    const offset = this.length - start;
+    if (count > loopedMax) target.set(bytes.subarray(start, end), this.length);
+    else for (let index = start; index < end; index++) target[index + offset] = bytes[index]!;
     this.length += count;
   }
 

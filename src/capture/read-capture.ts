@@ -2,8 +2,8 @@
 import { CaptureDecoder } from './capture-decoder.ts';
 import type { Frame } from './frame.ts';
 
-/** So many bytes are looked at together at most: a batch has some thousands of frames and no more. */
-const sliceBytes = 262_144;
+/** So many bytes are looked at together at most: a batch has some hundreds of frames, which are gone before memory is tidied up. */
+const sliceBytes = 65_536;
 /** The same for what is packed, or may be: 16 MiB unpacked in the worst case. */
 const packedSliceBytes = 16_384;
 

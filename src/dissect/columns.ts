@@ -82,6 +82,7 @@ const ipNames: Readonly<Record<number, string>> = {
 export function protocolColumn(dissection: FrameDissection): string {
   const { headers, layers } = dissection;
   if (layers.length === 0 && headers.tcpOffset >= 0) return 'TCP';
+  if (layers.length === 1 && !isWrapper(layers[0]!)) return layers[0]!.columnProtocol;
   const last = shownLayers(layers, 0, endOfRecords(layers, 0)).at(-1);
   if (last !== undefined) return last.columnProtocol;
   if (headers.tcpOffset >= 0) return 'TCP';
@@ -194,6 +195,10 @@ function writeTcpInfo(dissection: FrameDissection, output: Utf8Buffer): void {
 
 /** Records of TLS that began in frames of their own are each spoken of; what lies in others is what counts of those. */
 function writeLayers(layers: readonly UpperLayer[], output: Utf8Buffer): void {
+  if (layers.length === 1 && !isWrapper(layers[0]!)) {
+    writeInfos(layers, output);
+    return;
+  }
   for (let start = 0; start < layers.length; ) {
     const end = endOfRecords(layers, start);
     if (start > 0) output.text(', ');

@@ -5,10 +5,10 @@ import { readCapture } from '../../capture/read-capture.ts';
 import type { Rendering } from './rendering.ts';
 
 /** A block ends when it has so many frames, or so many bytes of lines: whatever comes first. */
-export const blockFramesMax = 2048;
-const blockBytes = 131_072;
+export const blockFramesMax = 8192;
+const blockBytes = 524_288;
 /** What is larger is not used again. */
-const keptBytesMax = 4 * blockBytes;
+const keptBytesMax = 2 * blockBytes;
 
 /** Memory of its own, so that it can be given to another thread. */
 export interface LineBlock {
@@ -32,7 +32,7 @@ export class BlockStock {
       this.#spare.pop() ?? {
         frames: 0,
         lengths: new Uint32Array(blockFramesMax),
-        text: new Uint8Array(blockBytes * 2),
+        text: new Uint8Array(blockBytes + blockBytes / 4),
       }
     );
   }

@@ -8,7 +8,7 @@ import { Rendering } from './rendering.ts';
 import { chunkBytes } from './sources.ts';
 
 /** Blocks of one reader that wait for others. */
-export const blocksAhead = 16;
+export const blocksAhead = 8;
 
 /** Given to the thread when it starts. */
 export interface ReaderTask {

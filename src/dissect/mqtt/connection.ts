@@ -306,7 +306,7 @@ export class Connection {
     packet.qosState = states.published;
     packet.publishFrame = packet.frame.number;
     if (isDuplicate) packet.marks |= marks.repeated;
-    const former = table.byIdentifier.get(packet.packetIdentifier);
+    const former = table.get(packet.packetIdentifier);
     if (former !== undefined && former.packetType === PacketType.PUBLISH) {
       if (isDuplicate && former.qos === qos) {
         packet.relatedFrame = former.beganFrame;
@@ -337,7 +337,7 @@ export class Connection {
     // PUBREL comes from whoever sent the PUBLISH, the others from the other end.
     const isPublisher = type === PacketType.PUBREL;
     const table = this.#tableOf(packet.isByClient === isPublisher);
-    const handshake = table.byIdentifier.get(packet.packetIdentifier);
+    const handshake = table.get(packet.packetIdentifier);
     if (handshake === undefined || handshake.packetType !== PacketType.PUBLISH) {
       packet.qosState = states.unknown;
       if (this.#provesAbsence(table)) packet.marks |= marks.unexpected;
@@ -389,7 +389,7 @@ export class Connection {
 
   #receiveRequest(packet: MqttPacket, type: number): void {
     const table = this.#tableOf(packet.isByClient);
-    const former = table.byIdentifier.get(packet.packetIdentifier);
+    const former = table.get(packet.packetIdentifier);
     if (former !== undefined && this.#isOpen(former)) {
       const isRepeated = former.packetType === type && (packet.header & 0x08) !== 0;
       packet.marks |= isRepeated ? marks.repeated : marks.identifierReused;
@@ -415,7 +415,7 @@ export class Connection {
 
   #receiveAnswer(packet: MqttPacket, type: number): void {
     const table = this.#tableOf(!packet.isByClient);
-    const handshake = table.byIdentifier.get(packet.packetIdentifier);
+    const handshake = table.get(packet.packetIdentifier);
     if (handshake === undefined || handshake.packetType !== type - 1 || !this.#isOpen(handshake)) {
       packet.qosState = states.unknown;
       if (this.#provesAbsence(table)) packet.marks |= marks.unexpected;
@@ -460,10 +460,10 @@ export class Connection {
 
   #openOf(session: SessionState): readonly number[] {
     const { byClient, byServer } = session;
-    if (byClient.byIdentifier.size === 0 && byServer.byIdentifier.size === 0) return [];
+    if (byClient.size === 0 && byServer.size === 0) return [];
     const frames: number[] = [];
     for (const table of [byClient, byServer]) {
-      for (const handshake of table.byIdentifier.values()) {
+      for (const handshake of table.all()) {
         if (frames.length >= unansweredMax * 2) break;
         if (this.#isOpen(handshake)) frames.push(handshake.frame);
       }

@@ -74,8 +74,8 @@ export class Conversations {
   /** Ends what other connections have begun in a Session. */
   forgetOthers(session: SessionState, connection: number): void {
     for (const table of [session.byClient, session.byServer]) {
-      if (table.byIdentifier.size === 0) continue;
-      for (const handshake of [...table.byIdentifier.values()]) {
+      if (table.size === 0) continue;
+      for (const handshake of table.all()) {
         if (handshake.connection !== connection) this.handshakes.remove(handshake);
       }
     }

@@ -89,11 +89,46 @@ export class Handshake {
   }
 }
 
-/** The handshakes that one end has begun, by Packet Identifier. */
+/**
+ * The handshakes that one end has begun, by Packet Identifier. Most clients have one at a time, and for that one there is a place outside the map, whose
+ * every entry costs more than the rest of the handshake.
+ */
 export class HandshakeTable {
-  readonly byIdentifier = new Map<number, Handshake>();
+  #first: Handshake | undefined = undefined;
+  #others: Map<number, Handshake> | undefined = undefined;
   /** One was given up to bound memory: an acknowledgement without its packet then proves nothing. */
   isIncomplete = false;
+
+  get size(): number {
+    return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+  }
+
+  get(packetIdentifier: number): Handshake | undefined {
+    const first = this.#first;
+    if (first !== undefined && first.packetIdentifier === packetIdentifier) return first;
+    return this.#others?.get(packetIdentifier);
+  }
+
+  /** Its identifier must not be in use. */
+  add(handshake: Handshake): void {
+    if (this.#first === undefined) this.#first = handshake;
+    else {
+      this.#others ??= new Map();
+      this.#others.set(handshake.packetIdentifier, handshake);
+    }
+  }
+
+  remove(handshake: Handshake): void {
+    if (this.#first === handshake) this.#first = undefined;
+    else this.#others?.delete(handshake.packetIdentifier);
+  }
+
+  /** Oldest first. */
+  all(): Handshake[] {
+    const all = [...(this.#others?.values() ?? [])];
+    if (this.#first !== undefined) all.push(this.#first);
+    return all.sort((a, b) => a.beganFrame - b.beganFrame);
+  }
 }
 
 /**
@@ -112,9 +147,9 @@ export class HandshakeList {
 
   /** Takes the place of another with the same identifier. */
   add(table: HandshakeTable, handshake: Handshake): void {
-    const former = table.byIdentifier.get(handshake.packetIdentifier);
+    const former = table.get(handshake.packetIdentifier);
     if (former !== undefined) this.remove(former);
-    table.byIdentifier.set(handshake.packetIdentifier, handshake);
+    table.add(handshake);
     handshake.table = table;
     handshake.older = this.#youngest;
     if (this.#youngest === undefined) this.#oldest = handshake;
@@ -130,7 +165,7 @@ export class HandshakeList {
   remove(handshake: Handshake): void {
     const { table, older, younger } = handshake;
     if (table === undefined) return;
-    table.byIdentifier.delete(handshake.packetIdentifier);
+    table.remove(handshake);
     if (older === undefined) this.#oldest = younger;
     else older.younger = younger;
     if (younger === undefined) this.#youngest = older;
@@ -142,6 +177,6 @@ export class HandshakeList {
   }
 
   removeAll(table: HandshakeTable): void {
-    for (const handshake of [...table.byIdentifier.values()]) this.remove(handshake);
+    for (const handshake of table.all()) this.remove(handshake);
   }
 }
