@@ -19,11 +19,11 @@ const common = {
 export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
-    // One more than the cores of a small machine: a third of the time tests wait for other programs, or for a time to pass.
-    maxWorkers: 3,
+    // Two more than the cores of a small machine: half of the time tests wait for other programs, or for a time to pass.
+    maxWorkers: 4,
     sequence: { sequencer: SlowestFirst },
     projects: [
-      // Tests that end what they start: they share three processes, one file after the other, which saves a quarter of a second of
+      // Tests that end what they start: they share four processes, one file after the other, which saves a quarter of a second of
       // processor time for each.
       { test: { ...common, name: 'sharing', include: ['test/**/*.test.ts'], exclude: alone, isolate: false } },
       { test: { ...common, name: 'alone', include: alone } },

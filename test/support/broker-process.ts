@@ -73,12 +73,12 @@ export function commandLine(
   return [peerPath(name === 'broker' ? 'mosquitto' : `mosquitto_${name}`)];
 }
 
-const directories = new Set<string>();
+/** Removed after the tests of a file: those of brokers that a failed test did not stop, and others. */
+export const temporaryDirectories: Set<string> = new Set();
 
-/** Removes the directories of brokers that a failed test did not stop. */
 export function removeDirectories(): void {
-  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
-  directories.clear();
+  for (const directory of temporaryDirectories) rmSync(directory, { recursive: true, force: true });
+  temporaryDirectories.clear();
 }
 
 /** Starts a broker and resolves once it is listening. */
@@ -93,7 +93,7 @@ export async function startBroker(options: BrokerProcessOptions = {}): Promise<B
 async function startOnce(options: BrokerProcessOptions): Promise<BrokerProcess | 'port taken'> {
   const program = options.program ?? brokerUnderTest;
   const directory = mkdtempSync(join(tmpdir(), 'clearwing-broker-'));
-  directories.add(directory);
+  temporaryDirectories.add(directory);
   const port = await freePort();
   const wsPort = await freePort();
   const unixPath = join(directory, 'mqtt.sock');

@@ -30,7 +30,7 @@ export class CapitalServer {
   }
 
   static async open(options: TlsOptions): Promise<CapitalServer> {
-    const server = createServer(options, (socket) => {
+    const server = createServer({ noDelay: true, ...options }, (socket) => {
       socket.on('data', (data) => socket.write(data.toString('latin1').toUpperCase()));
       socket.on('error', () => socket.destroy());
     });
@@ -56,6 +56,7 @@ export class CapitalServer {
     between: (client: TLSSocket, index: number, say: (text: string) => void) => Promise<void> = async () => {},
   ): Promise<Spoken> {
     const client = connect({ host: '127.0.0.1', port: this.#relay.port, rejectUnauthorized: false, ...options });
+    client.setNoDelay(true);
     let keyLog = '';
     let answers = '';
     let session: Buffer | undefined;

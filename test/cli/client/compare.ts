@@ -1,7 +1,8 @@
 /** Runs Debian's client and ours with the same arguments, for suites that compare what they print and how they end. */
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { temporaryDirectories } from '../../support/broker-process.ts';
 import { clearwingMain } from '../../support/paths.ts';
 import { peerPath } from '../../support/peers.ts';
 import { type RunningCommand, type RunOptions, type RunResult, run, start } from '../../support/run.ts';
@@ -10,9 +11,15 @@ export type ClientName = 'pub' | 'sub' | 'rr';
 export type Family = 'real' | 'ours';
 
 /** A directory with links to our program that have the classic names, so that both say the same name in their messages. */
-const links = mkdtempSync(join(tmpdir(), 'clearwing-links-'));
-for (const name of ['pub', 'sub', 'rr']) symlinkSync(clearwingMain, join(links, `mosquitto_${name}`));
-process.on('exit', () => rmSync(links, { recursive: true, force: true }));
+let links: string | undefined;
+
+function linksDirectory(): string {
+  if (links !== undefined && existsSync(links)) return links;
+  links = mkdtempSync(join(tmpdir(), 'clearwing-links-'));
+  for (const name of ['pub', 'sub', 'rr']) symlinkSync(clearwingMain, join(links, `mosquitto_${name}`));
+  temporaryDirectories.add(links);
+  return links;
+}
 
 /** Options of the person who runs the tests must not take part; both print times in UTC. */
 export const environment = { HOME: '/nonexistent', XDG_CONFIG_HOME: undefined, TZ: 'UTC' };
@@ -20,7 +27,7 @@ export const environment = { HOME: '/nonexistent', XDG_CONFIG_HOME: undefined, T
 export function commandOf(family: Family, name: ClientName): [string, ...string[]] {
   // Debian's programs hold their output back while it goes into a pipe.
   if (family === 'real') return ['stdbuf', '-oL', peerPath(`mosquitto_${name}`)];
-  return [process.execPath, join(links, `mosquitto_${name}`)];
+  return [process.execPath, join(linksDirectory(), `mosquitto_${name}`)];
 }
 
 export function startClient(
