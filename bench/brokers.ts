@@ -100,7 +100,7 @@ export const defaultBrokerNames = {
   /** Where Sessions end with their connections. */
   clean: ['clearwing', 'mosquitto', 'aedes'],
   connections: ['clearwing', 'mosquitto', 'aedes'],
-  /** Very many of something else. */
+  /** Very many of something else, large payloads and paced messages. */
   storms: ['clearwing', 'mosquitto'],
   /** Where they do not, beside the others. */
   durable: ['clearwing', 'clearwing-strict', 'mosquitto-persistent', 'mosquitto-autosave'],

@@ -72,8 +72,8 @@ const groupNames: readonly GroupName[] = ['flows', 'durable', 'payload', 'paced'
 /** What a figure that is kept rests on. */
 const resultRoundsMin = 5;
 const pacedRate = 20_000;
-/** Long enough for an engine that collects when nothing happens: V8 takes half a minute. */
-const holdSeconds = 60;
+/** Long enough for an engine that collects when nothing happens: V8 takes half a minute, and 100 s at most. */
+const holdSeconds = 110;
 
 export const usage = `Usage: npm run bench -- [options]
 
@@ -87,7 +87,8 @@ Drives MQTT brokers one after the other with the same load and prints what they 
   --hold SECONDS       idle: before memory is looked at, 0 to 3600 (default ${holdSeconds})
   --rate RATE          messages a second of paced, 1 to 10000000 (default ${pacedRate})
   --durable            subscribers with persistent sessions only: what a store costs
-  --brokers NAMES      which to measure, in this order (default ${defaultBrokerNames.clean.join(',')};
+  --brokers NAMES      which to measure, in this order (default ${defaultBrokerNames.clean.join(',')},
+                       aedes only with flows and connections;
                        also mosquitto-nodelay and probe), or with --durable
                        (default ${defaultBrokerNames.onlyDurable.slice(0, 3).join(',')},
                        ${defaultBrokerNames.onlyDurable.slice(3).join(',')})
@@ -98,10 +99,10 @@ Drives MQTT brokers one after the other with the same load and prints what they 
   --topics LIST        topics of each publisher, which take turns, 1 to ${topicsMax} (default 1)
   --payload BYTES      ${payloadHeadBytes} to ${payloadBytesMax} (default 64)
   --protocol VERSION   3.1.1 or 5 (default 3.1.1)
-  --seconds SECONDS    counted per run, 0.1 to 3600 (default 2)
+  --seconds SECONDS    counted per run, 0.1 to 3600 (default 1.5)
   --warm-up SECONDS    under load before that, 0 to 3600 (default 1)
-  --rounds COUNT       runs of every case, 1 to 1000 (default 5); of subscriptions and retained 3 at
-                       most, of idle and queued 1
+  --rounds COUNT       runs of every case, 1 to 1000 (default 5); of retained 3 at most, of idle,
+                       subscriptions and queued 1
   --publish-window COUNT
                        QoS 1 and 2: unacknowledged messages per publisher, 1 to 65535 (default 20)
   --window COUNT       deliveries under way at once, 1 to 10000000 (default 16384 at QoS 0,
@@ -168,7 +169,7 @@ export function readOptions(args: readonly string[], repositoryDirectory: string
     ...chooseCases(values, rounds, repositoryDirectory),
     payloadBytes: integer('--payload', values.payload ?? '64', payloadHeadBytes, payloadBytesMax),
     protocol: readProtocol(values.protocol ?? '3.1.1'),
-    seconds: number('--seconds', values.seconds ?? (isQuick ? '0.5' : '2'), 0.1, 3600),
+    seconds: number('--seconds', values.seconds ?? (isQuick ? '0.5' : '1.5'), 0.1, 3600),
     warmUpSeconds: number('--warm-up', values['warm-up'] ?? (isQuick ? '0.5' : '1'), 0, 3600),
     holdSeconds: number('--hold', values.hold ?? String(holdSeconds), 0, 3600),
     rounds,
@@ -257,8 +258,8 @@ function chooseGroup(
 ): Chosen<CaseGroup> {
   const isDurable = name === 'durable';
   const defaults = groupDefaults[name];
-  const { clean, durable, onlyDurable } = defaultBrokerNames;
-  const brokerNames = !isDurable ? clean : given.durable === true ? onlyDurable : durable;
+  const { clean, durable, onlyDurable, storms } = defaultBrokerNames;
+  const brokerNames = isDurable ? (given.durable === true ? onlyDurable : durable) : name === 'flows' ? clean : storms;
   const { brokers, leftOut } = chooseBrokers(own.brokers, brokerNames, own.broker ?? [], repositoryDirectory);
   const flows = list('--flows', own.flows ?? defaults.flows);
   const qos = list('--qos', own.qos ?? defaults.qos);

@@ -2,6 +2,7 @@
 
 import type { QoS } from '../src/bench/wire.ts';
 import { isInMemory, recordBytes } from './disk.ts';
+import { goalTable } from './goals.ts';
 import type { Machine } from './machine.ts';
 import type { BenchmarkOptions, CaseGroup, FlowGroupName } from './options.ts';
 import {
@@ -38,10 +39,12 @@ const saturatedShare = 0.85;
 const foreignShareMax = 0.1;
 
 export function formatReport(report: Report): string {
+  const goals = goalTable(report.outcomes, report.storms);
   const isAlone = report.options.groups.length + report.options.storms.length === 1;
   return [
     ...describeRun(report),
     '',
+    ...(goals === undefined ? [] : ['What is wanted, and what was measured:', '', ...formatTable(goals), '']),
     ...report.options.groups.flatMap((group) => {
       const table = formatTable(tableOf(report, group));
       return isAlone ? table : [`${titleOf(group)}:`, '', ...table, ''];
@@ -289,5 +292,6 @@ export function reportData(report: Report): unknown {
       runs: outcome.runs,
     })),
     storms: storms.map(stormData),
+    goals: goalTable(outcomes, storms)?.rows ?? [],
   };
 }

@@ -33,7 +33,7 @@ export const stormCounts: Readonly<Record<StormKind, number>> = {
 export const stormRoundsMax: Readonly<Record<StormKind, number>> = {
   connections: Number.POSITIVE_INFINITY,
   idle: 1,
-  subscriptions: 3,
+  subscriptions: 1,
   retained: 3,
   queued: 1,
 };

@@ -14,6 +14,10 @@ export function count(value: number | undefined): string {
   return value === undefined ? none : Math.round(value).toLocaleString('en-US');
 }
 
+export function bytes(value: number): string {
+  return `${count(value)} bytes`;
+}
+
 export function percent(share: number | undefined): string {
   return share === undefined ? none : `${Math.round(share * 100)} %`;
 }
