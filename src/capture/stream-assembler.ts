@@ -197,8 +197,9 @@ export class StreamAssembler {
       this.#missing += length;
       return;
     }
-    chunks.push(new StreamChunk(source, start, end, frame, this.#missing));
-    this.#missing = length - (end - start);
+    const cut = length - (end - start);
+    chunks.push(new StreamChunk(source, start, end, frame, this.#missing, cut));
+    this.#missing = cut;
   }
 
   /** Hands on what begins at the edge of all that is held. */

@@ -10,12 +10,15 @@ export class StreamChunk {
   readonly frame: Frame;
   /** Bytes that are missing directly before these: never captured, or given up. 0 as a rule. */
   readonly missing: number;
+  /** Bytes directly behind these that were sent in the same frame and cut off by the capture. 0 as a rule. */
+  readonly cut: number;
 
-  constructor(source: DataSource, start: number, end: number, frame: Frame, missing: number) {
+  constructor(source: DataSource, start: number, end: number, frame: Frame, missing: number, cut: number) {
     this.source = source;
     this.start = start;
     this.end = end;
     this.frame = frame;
     this.missing = missing;
+    this.cut = cut;
   }
 }

@@ -59,7 +59,8 @@ export class HttpStream implements StreamDissector {
         }
         case 'upgraded': {
           const missing = at === chunk.start ? chunk.missing : 0;
-          const rest = at === chunk.start ? chunk : new StreamChunk(chunk.source, at, chunk.end, chunk.frame, missing);
+          const rest =
+            at === chunk.start ? chunk : new StreamChunk(chunk.source, at, chunk.end, chunk.frame, missing, chunk.cut);
           this.#webSocket!.receive(direction, rest, frame, layers);
           return;
         }

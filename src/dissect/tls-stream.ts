@@ -177,7 +177,7 @@ export class TlsStream implements StreamDissector {
     layer.hasInnerStage = true;
     const before = layers.length;
     const content = record.content!;
-    const chunk = new StreamChunk(content, 0, content.bytes.length, frame, half.missing);
+    const chunk = new StreamChunk(content, 0, content.bytes.length, frame, half.missing, 0);
     half.missing = 0;
     this.#inner.receive(direction, chunk, frame, layers);
     layer.lastRecordLayers = layers.length - before;

@@ -157,7 +157,7 @@ export class WebSocketStream implements StreamDissector {
     }
     if (this.#inner === undefined) return;
     layer.isClaimed = true;
-    const chunk = new StreamChunk(payload, payloadFrom, payloadTo, frame, half.missing);
+    const chunk = new StreamChunk(payload, payloadFrom, payloadTo, frame, half.missing, 0);
     half.missing = 0;
     this.#inner.receive(direction, chunk, frame, layers);
   }

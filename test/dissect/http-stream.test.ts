@@ -32,7 +32,7 @@ class Exchange {
   give(direction: 0 | 1, text: string, missing = 0): this {
     const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
     const frame = frameOf(bytes, { linkType: linkTypes.raw });
-    this.#stream.receive(direction, new StreamChunk(frame, 0, bytes.length, frame, missing), frame, this.layers);
+    this.#stream.receive(direction, new StreamChunk(frame, 0, bytes.length, frame, missing, 0), frame, this.layers);
     return this;
   }
 

@@ -230,6 +230,8 @@ const captures: readonly MadeCapture[] = [
     frames: [
       [ethernet(ipv4(segment({ payload: letters(50) }))).subarray(0, 70), 104],
       [ethernet(ipv4(segment({ sourcePort: 40_001 }))).subarray(0, 54), 59],
+      // Nothing but padding is cut off.
+      [ethernet(ipv4(pingRequest)), 60],
     ],
   },
   {

@@ -107,7 +107,7 @@ describe('TlsStream', () => {
       const layers: UpperLayer[] = [];
       for (let at = 0; at < stream.length; at += size) {
         const frame = frameOf(new Uint8Array(stream.slice(at, at + size)), { number: at + 1, linkType: linkTypes.raw });
-        tls.receive(0, new StreamChunk(frame, 0, frame.bytes.length, frame, 0), frame, layers);
+        tls.receive(0, new StreamChunk(frame, 0, frame.bytes.length, frame, 0, 0), frame, layers);
       }
       expect(inner.bytes, `chunks of ${size}`).toEqual(plain);
       expect(inner.missing).toBe(0);
@@ -125,7 +125,7 @@ describe('TlsStream', () => {
     const layers: UpperLayer[] = [];
     const give = (bytes: readonly number[], missing: number) => {
       const frame = frameOf(new Uint8Array(bytes), { linkType: linkTypes.raw });
-      tls.receive(1, new StreamChunk(frame, 0, frame.bytes.length, frame, missing), frame, layers);
+      tls.receive(1, new StreamChunk(frame, 0, frame.bytes.length, frame, missing, 0), frame, layers);
     };
     give(stream.slice(0, 20), 0);
     give([1, 2, 3, 4, 5, 6], 40);
@@ -140,7 +140,7 @@ describe('TlsStream', () => {
     const tls = new TlsStream(undefined, undefined, () => new Collector());
     const bytes = new Uint8Array([...record(20, [1]), ...record(22, [1, 2, 3, 4]), ...record(21, [1, 2, 3])]);
     const frame = frameOf(bytes, { linkType: linkTypes.raw });
-    tls.receive(0, new StreamChunk(frame, 0, bytes.length, frame, 0), frame, layers);
+    tls.receive(0, new StreamChunk(frame, 0, bytes.length, frame, 0, 0), frame, layers);
     expect(layers.map((layer) => `${layer.columnProtocol} ${layer.info()}`)).toEqual([
       'TLSv1.2 Change Cipher Spec, Encrypted Handshake Message, Encrypted Alert',
     ]);

@@ -102,7 +102,7 @@ function webSocketFrame(first: number, payload: readonly number[], key = 0): num
 
 function give(stream: WebSocketStream, bytes: readonly number[], layers: UpperLayer[], missing = 0): void {
   const frame = frameOf(new Uint8Array(bytes), { linkType: linkTypes.raw });
-  stream.receive(0, new StreamChunk(frame, 0, frame.bytes.length, frame, missing), frame, layers);
+  stream.receive(0, new StreamChunk(frame, 0, frame.bytes.length, frame, missing, 0), frame, layers);
 }
 
 describe('WebSocketStream', () => {

@@ -96,7 +96,7 @@ export class MqttStream implements StreamDissector {
       at += size;
     }
     if (at < end) this.#begin(direction, half, chunk, at, frame, layers);
-    else if (isCut(chunk)) {
+    else if (chunk.cut > 0) {
       if (half.gathered !== undefined) this.#finish(direction, half, frame, layers);
       else if (layers.length > 0 && chunk.frame === frame) layers.push(cutPacket(chunk, layers));
     }
@@ -163,7 +163,7 @@ export class MqttStream implements StreamDissector {
   #begin(direction: Direction, half: Half, chunk: StreamChunk, at: number, frame: Frame, layers: UpperLayer[]): void {
     const { source, end } = chunk;
     const size = packetSizeOf(source.bytes, at, end);
-    if (size >= 0 && !isCut(chunk)) {
+    if (size >= 0 && chunk.cut === 0) {
       half.gathered = new GatheredPacket(this.#conversations);
       half.gathered.take(source.bytes, at, end, chunk.frame.number);
       return;
@@ -223,10 +223,4 @@ export class MqttStream implements StreamDissector {
 
 function cutPacket({ source, end }: StreamChunk, layers: readonly UpperLayer[]): CutPacket {
   return new CutPacket(layers.at(-1)?.columnProtocol ?? 'TCP', source, end);
-}
-
-/** Whether the frame goes on after the chunk, in bytes that the capture cut off. */
-function isCut(chunk: StreamChunk): boolean {
-  const { frame, source } = chunk;
-  return frame.bytes.length < frame.length && source === frame && chunk.end === frame.bytes.length;
 }

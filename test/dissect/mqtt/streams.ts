@@ -49,7 +49,7 @@ export class Feed {
     const data = typeof bytes === 'string' ? bytesOf(bytes) : bytes;
     const frame = this.#frame(data, cutBytes);
     const layers: UpperLayer[] = [];
-    this.stream.receive(direction, new StreamChunk(frame, 0, data.length, frame, missing), frame, layers);
+    this.stream.receive(direction, new StreamChunk(frame, 0, data.length, frame, missing, cutBytes), frame, layers);
     this.layers.push(...layers);
     return layers;
   }
