@@ -206,7 +206,9 @@ export class TlsStream implements StreamDissector {
         isApplication ? application : undefined,
       );
     }
-    const isHidden = half.isEncrypted && type !== contentType.changeCipherSpec;
+    // An alert has two bytes: what has more is encrypted, even if the capture begins behind the change of ciphers.
+    const isLongAlert = type === contentType.alert && end - start !== recordHeaderLength + 2;
+    const isHidden = isLongAlert || (half.isEncrypted && type !== contentType.changeCipherSpec);
     const content = isHidden || type === contentType.applicationData ? undefined : source;
     return new TlsRecord(start, end, false, content, start + recordHeaderLength, type, application);
   }

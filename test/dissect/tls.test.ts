@@ -100,6 +100,17 @@ describe('TlsStream', () => {
     ),
   ];
 
+  it('takes a long alert for an encrypted one, wherever the capture begins', () => {
+    const tls = new TlsStream(undefined, undefined, () => new Collector());
+    const layers: UpperLayer[] = [];
+    const bytes = new Uint8Array([...record(21, new Array(26).fill(1)), ...record(21, [1, 0])]);
+    const frame = frameOf(bytes, { linkType: linkTypes.raw });
+    tls.receive(0, new StreamChunk(frame, 0, bytes.length, frame, 0, 0), frame, layers);
+    expect(layers.map((layer) => layer.info()).join(', ')).toBe(
+      'Encrypted Alert, Alert (Level: Warning, Description: Close Notify)',
+    );
+  });
+
   it('hands on what records decrypt to, wherever segments are cut', () => {
     for (let size = 1; size <= stream.length; size++) {
       const inner = new Collector();
