@@ -3,7 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readCapture } from '../../../src/capture/read-capture.ts';
 import { Dissector } from '../../../src/dissect/dissector.ts';
 import { compileFilter } from '../../../src/dissect/filter/display-filter.ts';
@@ -157,9 +157,8 @@ class Sharkd {
   }
 
   async ask(filter: string): Promise<Answer> {
-    const check = await this.call('check', { filter });
-    if (check.error !== undefined) return 'refused';
-    const { result } = await this.call('frames', { filter });
+    const { result, error } = await this.call('frames', { filter });
+    if (error !== undefined) return 'refused';
     if (!Array.isArray(result)) throw new Error(`sharkd gave no frames for ${filter}`);
     return result.map(({ num }: { num: number }) => num);
   }
@@ -177,16 +176,26 @@ class Sharkd {
 describeWithPeer('tshark', 'filters of tshark and ours', () => {
   let registry: TsharkRegistry;
   let zone: string | undefined;
+  const opened = new Map<string, { frames: ReturnType<typeof readTsharkFrames>; sharkd: Promise<Sharkd> }>();
 
   beforeAll(() => {
     zone = process.env.TZ;
     process.env.TZ = 'UTC';
     registry = new TsharkRegistry();
   }, 60_000);
-  afterAll(() => {
+  afterAll(async () => {
+    for (const { sharkd } of opened.values()) (await sharkd).end();
     if (zone === undefined) delete process.env.TZ;
     else process.env.TZ = zone;
   });
+
+  /** What Wireshark has of a capture; asked for again, it is not read again. */
+  async function open(name: string) {
+    const path = capturePath(name);
+    const known = opened.get(name) ?? { frames: readTsharkFrames(path, registry), sharkd: Sharkd.open(path) };
+    opened.set(name, known);
+    return { path, frames: known.frames, sharkd: await known.sharkd };
+  }
 
   function askOurs(frames: ReturnType<typeof readTsharkFrames>, filter: string): Answer {
     try {
@@ -202,11 +211,8 @@ describeWithPeer('tshark', 'filters of tshark and ours', () => {
   it.each(captures)(
     'accept the same filters and show the same frames of %s',
     async (name) => {
-      const path = capturePath(name);
-      const frames = readTsharkFrames(path, registry);
+      const { path, frames, sharkd } = await open(name);
       expect(frames.length).toBeGreaterThan(0);
-      const sharkd = await Sharkd.open(path);
-      onTestFinished(() => sharkd.end());
       const whole = await askWhole(path);
       expect(filters.length).toBeGreaterThan(900);
       const differing: string[] = [];
@@ -225,20 +231,14 @@ describeWithPeer('tshark', 'filters of tshark and ours', () => {
   );
 
   it('read escapes, regular expressions and other alphabets in the same way', async () => {
-    const path = capturePath('lab-text-unicode.pcap');
-    const frames = readTsharkFrames(path, registry);
-    const sharkd = await Sharkd.open(path);
-    onTestFinished(() => sharkd.end());
+    const { frames, sharkd } = await open('lab-text-unicode.pcap');
     for (const filter of escapedFilters) {
       expect({ filter, frames: askOurs(frames, filter) }).toEqual({ filter, frames: await sharkd.ask(filter) });
     }
   }, 300_000);
 
   it('differ where it is meant', async () => {
-    const path = capturePath('lab-text-unicode.pcap');
-    const frames = readTsharkFrames(path, registry);
-    const sharkd = await Sharkd.open(path);
-    onTestFinished(() => sharkd.end());
+    const { frames, sharkd } = await open('lab-text-unicode.pcap');
     const page = readFileSync(join(repositoryDirectory, 'docs', 'reference', 'display-filters.md'), 'utf8');
     for (const [filter, kind] of differences) {
       const ours = askOurs(frames, filter);
