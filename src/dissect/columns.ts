@@ -79,6 +79,8 @@ const ipNames: Readonly<Record<number, string>> = {
   136: 'UDPLite',
 };
 
+const noNextHeader = 59;
+
 export function protocolColumn(dissection: FrameDissection): string {
   const { headers, layers } = dissection;
   if (layers.length === 0 && headers.tcpOffset >= 0) return 'TCP';
@@ -142,7 +144,14 @@ function isEmptyDatagram(headers: FrameHeaders): boolean {
 function ipInfo(headers: FrameHeaders): string {
   if (headers.ipHeaderLength < 20) return `Bogus IP header length (${headers.ipHeaderLength}, must be at least 20)`;
   if (isEmptyDatagram(headers)) return '';
-  return `${ipProtocols[headers.ipProtocol] ?? 'Unknown'} (${headers.ipProtocol})`;
+  if (headers.ipVersion === 6 && headers.ipProtocol === noNextHeader) return 'IPv6 no next header';
+  const name = `${ipProtocols[headers.ipProtocol] ?? 'Unknown'} (${headers.ipProtocol})`;
+  return headers.ipVersion === 6 && !hasOwnColumn(headers.ipProtocol) ? `Unknown IP Protocol: ${name}` : name;
+}
+
+/** Whether the Protocol column says more than that it is IP. */
+function hasOwnColumn(protocol: number): boolean {
+  return ipNames[protocol] !== undefined;
 }
 
 function fragmentInfo(headers: FrameHeaders): string {

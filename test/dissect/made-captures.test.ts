@@ -235,8 +235,10 @@ const captures: readonly MadeCapture[] = [
     ],
   },
   {
-    name: 'a connection behind itself, and behind that another one of its ports',
-    frames: [...recorded, ...recorded, ...recorded.map(renumbered)].map(({ bytes }) => bytes),
+    name: 'a connection behind itself, and behind that another one of its ports, of which each segment comes twice',
+    frames: [...recorded, ...recorded, ...recorded.map(renumbered).flatMap((frame) => [frame, frame])].map(
+      ({ bytes }) => bytes,
+    ),
     secondOf: (index) => index % recorded.length,
   },
   {

@@ -380,7 +380,9 @@ function describePayload(sink: FieldSink, dissection: FrameDissection): void {
     addSegmentData(sink, source, start, Math.min(end, start + last.end - last.start), 'TCP segment data');
   }
   if (dissection.isRepeated) {
-    if (!isSegmentData) addSegmentData(sink, source, start, end, 'Retransmitted TCP segment data');
+    // Wireshark looks no further at what was acknowledged before.
+    const isSpurious = (dissection.segment!.marks & segmentMarks.spuriousRetransmission) !== 0;
+    if (!isSegmentData && !isSpurious) addSegmentData(sink, source, start, end, 'Retransmitted TCP segment data');
     return;
   }
   const waits = dissection.isWaiting && dissection.hasApplication;
