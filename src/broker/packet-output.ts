@@ -31,6 +31,8 @@ export type ConnectionState = 'awaiting-connect' | 'authenticating' | 'open' | '
 
 /** Output is written before the end of the turn once there is this much of it. */
 const flushBytes = 64 * 1024;
+/** So many bytes of a chunk are sent as they lie there. Unsent, they keep a chunk of four times the size at most. */
+const uncopiedBytesMin = 16 * 1024;
 /** What waits for a connection (queued and retained messages) is handed to it up to this many unsent bytes. */
 const drainBytesMax = 1024 * 1024;
 
@@ -318,14 +320,22 @@ export abstract class PacketOutput extends WheelTimer implements TapSubject {
     return true;
   }
 
-  /** Appends bytes that are PUBLISH packets of QoS 0 already, `count` of them with `payloadBytes` of payload. */
+  /**
+   * Sends bytes that are PUBLISH packets of QoS 0 already, `count` of them with `payloadBytes` of payload. They must not change: many of them
+   * are not copied, so that all receivers are sent the same memory.
+   */
   sendRun(bytes: Uint8Array, start: number, end: number, count: number, payloadBytes: number): void {
-    const output = this.#openOutput();
-    output.appendRange(bytes, start, end);
     const { counters } = this.context;
     counters.messagesSent += count;
     counters.publishMessagesSent += count;
     counters.publishBytesSent += payloadBytes;
+    if (end - start >= uncopiedBytesMin) {
+      this.flush();
+      if (this.state !== 'closed') this.#write(bytes.subarray(start, end), undefined);
+      return;
+    }
+    const output = this.#openOutput();
+    output.appendRange(bytes, start, end);
     this.#appended(output);
   }
 
@@ -339,11 +349,14 @@ export abstract class PacketOutput extends WheelTimer implements TapSubject {
       output.release();
       return;
     }
+    this.#write(output.bytes.subarray(0, output.length), output.release);
+  }
+
+  #write(bytes: Uint8Array, released: (() => void) | undefined): void {
     const { counters, tap } = this.context;
-    const bytes = output.bytes.subarray(0, output.length);
     counters.bytesSent += bytes.length;
     if (tap.isActive) tap.chunk(this, 'broker', bytes);
-    if (!this.transport.write(bytes, output.release)) this.#isCongested = true;
+    if (!this.transport.write(bytes, released)) this.#isCongested = true;
   }
 
   /** The transport has taken everything. */

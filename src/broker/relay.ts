@@ -1,6 +1,6 @@
 /**
  * The way of QoS 0 messages through the broker at full speed: neighbouring PUBLISH packets of one chunk on one topic are a *run*, and a
- * run goes to each receiver with one copy, as the bytes that came in. Nothing is decoded but the first topic of a run.
+ * run goes to each receiver with one copy at most, as the bytes that came in. Nothing is decoded but the first topic of a run.
  *
  *     chunk   | PUBLISH t/1 | PUBLISH t/1 | PUBLISH t/1 | PUBLISH t/2 | …
  *             └────────────── run ──────────────────────┘ flush: route of t/1 → receivers

@@ -87,8 +87,12 @@ const packetPlan: fc.Arbitrary<PacketPlan> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('publish' as const),
       topic: fc.constantFrom(...topics),
-      // Remaining Lengths around 127, where their own length changes.
-      size: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 105, max: 135 })),
+      // Remaining Lengths around 127, where their own length changes; and runs that are sent as they lie in their chunk.
+      size: fc.oneof(
+        { weight: 8, arbitrary: fc.integer({ min: 0, max: 20 }) },
+        { weight: 8, arbitrary: fc.integer({ min: 105, max: 135 }) },
+        { weight: 1, arbitrary: fc.constant(16_400) },
+      ),
       form: fc.constantFrom<PublishForm>(
         'plain',
         'plain',
