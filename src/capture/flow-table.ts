@@ -1,8 +1,8 @@
 /**
  * Finds the connection that a segment belongs to, by its two addresses and ports.
  *
- * A table of buckets by hash, of which each direction of a connection gives the same; connections of one bucket are linked. The last two found are
- * looked at first, as captures come in runs. Numbers are given as Wireshark gives `tcp.stream`: in order of appearance, and a SYN that begins another
+ * A table of buckets by hash, of which each direction of a connection gives the same; connections of one bucket are linked. The one found last for these ports, or
+ * others like them, is looked at first. Numbers are given as Wireshark gives `tcp.stream`: in order of appearance, and a SYN that begins another
  * connection between the same ports makes a new one.
  *
  * Memory is bounded: of open and of closed connections only so many are kept, those used longest ago go first. Should one that was forgotten go on,
@@ -26,6 +26,8 @@ export const closedFlowsMax = 4096;
 const serverPorts = new Set([1883, 8883, 1884, 8884, 80, 443, 8080, 8081, 8083, 8084, 8443, 9001, 14567]);
 
 const bucketsMin = 1024;
+/** A power of two. */
+const recentCount = 1024;
 
 export interface FlowTableLimits {
   /** Default `openFlowsMax`. */
@@ -52,8 +54,8 @@ export class FlowTable {
   /** Added to every hash, so that nobody can make a capture whose connections all share a bucket. */
   readonly #seed = (Math.random() * 0x1_0000_0000) | 0;
   #buckets: (TcpFlow | undefined)[] = new Array(bucketsMin).fill(undefined);
-  #last: TcpFlow | undefined = undefined;
-  #lastButOne: TcpFlow | undefined = undefined;
+  /** What was found last, by the sum of the ports. */
+  readonly #recent: (TcpFlow | undefined)[] = new Array(recentCount).fill(undefined);
   #count = 0;
 
   constructor(limits: FlowTableLimits = {}) {
@@ -101,20 +103,14 @@ export class FlowTable {
   }
 
   #lookUp(headers: FrameHeaders): TcpFlow | undefined {
-    const last = this.#last;
-    if (last !== undefined && this.#matches(last, headers)) return last;
-    const before = this.#lastButOne;
-    if (before !== undefined && this.#matches(before, headers)) {
-      this.#lastButOne = last;
-      this.#last = before;
-      return before;
-    }
+    const place = recentPlace(headers.sourcePort, headers.destinationPort);
+    const recent = this.#recent[place];
+    if (recent !== undefined && this.#matches(recent, headers)) return recent;
     const hash = this.#hashOf(headers);
     let flow = this.#buckets[hash & (this.#buckets.length - 1)];
     while (flow !== undefined) {
       if (flow.hash === hash && this.#matches(flow, headers)) {
-        this.#lastButOne = last;
-        this.#last = flow;
+        this.#recent[place] = flow;
         return flow;
       }
       flow = flow.nextInBucket;
@@ -165,8 +161,7 @@ export class FlowTable {
     if (this.size >= this.#buckets.length) this.#grow();
     this.#insert(flow);
     this.#open.add(flow);
-    this.#lastButOne = this.#last;
-    this.#last = flow;
+    this.#recent[recentPlace(client.port, server.port)] = flow;
     if (this.#open.size > this.#openMax) this.#forget(this.#open.oldest!);
     return flow;
   }
@@ -202,8 +197,8 @@ export class FlowTable {
     else previous.nextInBucket = flow.nextInBucket;
     flow.nextInBucket = undefined;
     (flow.isClosed ? this.#closed : this.#open).remove(flow);
-    if (this.#last === flow) this.#last = undefined;
-    if (this.#lastButOne === flow) this.#lastButOne = undefined;
+    const place = recentPlace(flow.client.port, flow.server.port);
+    if (this.#recent[place] === flow) this.#recent[place] = undefined;
     flow.release();
   }
 
@@ -237,6 +232,11 @@ function isFromClient(headers: FrameHeaders): boolean {
   const isFromServerPort = serverPorts.has(sourcePort);
   if (isFromServerPort !== serverPorts.has(destinationPort)) return !isFromServerPort;
   return sourcePort >= destinationPort;
+}
+
+/** The same for both directions. */
+function recentPlace(port: number, otherPort: number): number {
+  return (port + otherPort) & (recentCount - 1);
 }
 
 function sameBytes(address: Uint8Array, bytes: Uint8Array, at: number, length: number): boolean {

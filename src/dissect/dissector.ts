@@ -129,7 +129,7 @@ export class Dissector {
     dissection.hasApplication = application.isKnown;
     if (layers.length > 0) {
       // A copy is as long as it needs to be; an array that grows has room for many more.
-      dissection.layers = layers.slice();
+      dissection.layers = layers.length === 1 ? [layers[0]!] : layers.slice();
       while (layers.length > 0) layers.pop();
     }
     if (dissection.headers.payloadLength > 0 && chunks.length === 0) this.#noteUnheard(dissection, result);
