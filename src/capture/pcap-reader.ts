@@ -63,7 +63,7 @@ export class PcapReader implements RecordReader {
     let captureInterface = this.captureInterface;
     if (captureInterface === undefined) {
       if (end - position < fileHeaderBytes) return position;
-      captureInterface = this.readFileHeader(bytes, position);
+      captureInterface = this.readFileHeader(bytes, position, fileOffset + position);
       position += fileHeaderBytes;
     }
     const { isLittleEndian, headerBytes, fractionsPerSecond, nanosecondsPerFraction } = this;
@@ -101,8 +101,21 @@ export class PcapReader implements RecordReader {
     return position;
   }
 
-  private readFileHeader(bytes: Uint8Array, position: number): CaptureInterface {
+  private readFileHeader(bytes: Uint8Array, position: number, offset: number): CaptureInterface {
+    const version = readUint32(bytes, position + 4, this.isLittleEndian);
+    const major = this.isLittleEndian ? version & 0xffff : version >>> 16;
+    if (major !== 2) {
+      throw new CaptureFileError(
+        'damaged',
+        offset + 4,
+        `its header has version ${major} of the format; there is only 2`,
+      );
+    }
     const link = readUint32(bytes, position + 20, this.isLittleEndian);
+    if ((link & 0x03ff_0000) !== 0) {
+      const digits = link.toString(16).padStart(8, '0');
+      throw new CaptureFileError('damaged', offset + 20, `its header has bits set beside the link type: 0x${digits}`);
+    }
     // Bit 26 says that the topmost four bits count the 16-bit words of a frame check sequence.
     const checkSequenceLength = (link & 0x0400_0000) === 0 ? undefined : (link >>> 28) * 2;
     this.captureInterface = {

@@ -335,6 +335,22 @@ describe('a file that is not as it should be', () => {
       'frame 2, at byte 101, has 262145 bytes; at most 262144 can be',
     ],
     [
+      'another version of the format',
+      pcapFile([[1, 1, frame]]).fill(0, 4, 6),
+      'damaged',
+      4,
+      0,
+      'its header has version 0 of the format; there is only 2',
+    ],
+    [
+      'bits beside the link type',
+      pcapFile([[1, 1, frame]], { linkType: 0x80_0001 }),
+      'damaged',
+      20,
+      0,
+      'its header has bits set beside the link type: 0x00800001',
+    ],
+    [
       'a cut block',
       withBlock().subarray(0, -8),
       'cut-short',
