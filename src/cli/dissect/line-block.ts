@@ -7,16 +7,17 @@ import type { Rendering } from './rendering.ts';
 /** A block ends when it has so many frames, or so many bytes of lines: whatever comes first. */
 export const blockFramesMax = 8192;
 const blockBytes = 524_288;
-/** What is larger is not used again. */
-const keptBytesMax = 2 * blockBytes;
 
-/** Memory of its own, so that it can be given to another thread. */
+/**
+ * In memory that threads share. It could be handed over instead, but once V8 has seen an ArrayBuffer change hands it throws away all code that
+ * works on bytes, and makes it anew with a look at every access whether they are still there: that took a tenth more processor time.
+ */
 export interface LineBlock {
   readonly frames: number;
   /** Bytes of lines by frame: the first `frames` of them. */
-  readonly lengths: Uint32Array<ArrayBuffer>;
+  readonly lengths: Uint32Array;
   /** The lines, one frame's after the other's, from the beginning. */
-  readonly text: Uint8Array<ArrayBuffer>;
+  readonly text: Uint8Array;
 }
 
 /** Memory of blocks that were used up, for those to come. */
@@ -24,15 +25,16 @@ export class BlockStock {
   readonly #spare: LineBlock[] = [];
 
   give(block: LineBlock): void {
-    if (block.text.length <= keptBytesMax) this.#spare.push(block);
+    // Memory that a long line made grow is not shared: copies of it come back.
+    if (block.text.buffer instanceof SharedArrayBuffer) this.#spare.push(block);
   }
 
   take(): LineBlock {
     return (
       this.#spare.pop() ?? {
         frames: 0,
-        lengths: new Uint32Array(blockFramesMax),
-        text: new Uint8Array(blockBytes + blockBytes / 4),
+        lengths: new Uint32Array(new SharedArrayBuffer(blockFramesMax * Uint32Array.BYTES_PER_ELEMENT)),
+        text: new Uint8Array(new SharedArrayBuffer(blockBytes + blockBytes / 4)),
       }
     );
   }
@@ -59,7 +61,7 @@ export async function* readBlocks(
   let problem: unknown;
   const finished = (): LineBlock => {
     const { lengths } = block;
-    const full = { frames, lengths, text: lines.bytes as Uint8Array<ArrayBuffer> };
+    const full = { frames, lengths, text: lines.bytes };
     block = stock.take();
     frames = 0;
     lines.bytes = block.text;

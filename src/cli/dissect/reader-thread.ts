@@ -17,7 +17,7 @@ export async function readAlong(): Promise<number> {
   });
   try {
     for await (const block of openBlocks(workerData as ReaderTask, stock)) {
-      port.postMessage(block, [block.text.buffer, block.lengths.buffer]);
+      port.postMessage(block);
       notGivenBack++;
       while (notGivenBack >= blocksAhead) {
         await new Promise<void>((resolve) => {

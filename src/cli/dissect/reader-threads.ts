@@ -50,7 +50,7 @@ export class ReaderThreads {
     );
     this.#merger = new LineMerger(task.readers, separator, (reader, block) => {
       if (reader === 0) stock.give(block);
-      else this.#threads[reader - 1]!.postMessage(block, [block.text.buffer, block.lengths.buffer]);
+      else this.#threads[reader - 1]!.postMessage(block);
     });
   }
 
