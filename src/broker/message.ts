@@ -1,6 +1,7 @@
 /** The Application Message inside the broker: read-only and shared by all its receivers. */
 import type { PropertiesOf } from '../protocol/properties.ts';
 import type { QoS } from '../protocol/version.ts';
+import { payloadBytes, type RestingPayload, restingPayload, stringPayloadMax } from './resting-payload.ts';
 
 /** The properties that go from publisher to subscriber unaltered. [MQTT 5.0 §3.3.2.3] */
 export type MessageProperties = Omit<
@@ -39,7 +40,7 @@ export class Message {
   /** The store's own note of where it keeps the message; nobody else's business. */
   stored: StoredPayload | undefined;
   /** Undefined while the payload is in the store only. */
-  #payload: Uint8Array | undefined;
+  #payload: RestingPayload | undefined;
   #isPinned = false;
 
   /** @param stored where the payload is to be read from when it is asked for; `payload` is then nothing */
@@ -66,7 +67,8 @@ export class Message {
 
   /** @throws {MqttError} `MQTT_ERR_STORAGE` if it rests in the store and cannot be read */
   get payload(): Uint8Array {
-    return this.#payload ?? this.#readPayload();
+    const payload = this.#payload;
+    return typeof payload === 'object' ? payload : this.#readPayload();
   }
 
   /** Whether the payload takes memory now. */
@@ -89,7 +91,15 @@ export class Message {
     this.#payload ??= this.#readPayload();
   }
 
+  /** It may wait for long: if the payload is short, it is kept as a string, of which bytes are made each time they are asked for. */
+  compactPayload(): void {
+    const payload = this.#payload;
+    if (typeof payload !== 'object' || payload.length > stringPayloadMax || this.#isPinned) return;
+    this.#payload = restingPayload(payload, 0, payload.length);
+  }
+
   #readPayload(): Uint8Array {
+    if (this.#payload !== undefined) return payloadBytes(this.#payload);
     return (this.stored as StoredPayload).read();
   }
 }

@@ -1,6 +1,7 @@
 /** The last message of each topic that was published with RETAIN. [MQTT 5.0 §3.3.1.3] */
 import { Expiry, ExpiryHeap } from './expiry-heap.ts';
 import { Message, type MessageProperties, type Publisher } from './message.ts';
+import { payloadBytes, type RestingPayload, restingPayload } from './resting-payload.ts';
 import { RestingPublisher } from './resting-publisher.ts';
 import { RetainedCursor } from './retained-cursor.ts';
 import { RetainedRecord, RetainedTree } from './retained-tree.ts';
@@ -13,12 +14,6 @@ export type { RetainedRecord } from './retained-tree.ts';
  * topics as allowed have one; or an empty one for a topic that had none.
  */
 export type RetainedUpdate = 'stored' | 'removed' | 'full' | 'unchanged';
-
-/**
- * Bytes up to which a payload is kept as a string of one character per byte: a `Uint8Array` of its own costs about 250 bytes
- * besides its content, a string 16. Longer ones are kept outside the engine's heap, which has a limit.
- */
-const stringPayloadMax = 512;
 
 /** What is kept of a message besides topic and payload. */
 export type RetainedDetails = Pick<Message, 'qos' | 'properties' | 'expiresAt' | 'publisher'>;
@@ -182,13 +177,6 @@ export class RetainedMessages {
   }
 }
 
-/** A copy of its own: what arrives is a view of a chunk of 64 KiB, which must not stay for the sake of a few bytes. */
-function restingPayload(bytes: Uint8Array, start: number, end: number): Uint8Array | string {
-  if (end - start > stringPayloadMax) return Uint8Array.prototype.slice.call(bytes, start, end);
-  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return buffer.toString('latin1', start, end);
-}
-
 /** Correlation Data is the only property that is a view of a chunk. */
 function restingProperties(properties: MessageProperties | undefined): MessageProperties | undefined {
   if (properties?.correlationData === undefined) return properties;
@@ -198,10 +186,9 @@ function restingProperties(properties: MessageProperties | undefined): MessagePr
 /** What a record is, as a Message with RETAIN set. It must not be removed. */
 export function messageOf(record: RetainedRecord): Message {
   const { payload, expiry } = record;
-  const bytes = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : (payload as Uint8Array);
   return new Message(
     record.topicName,
-    bytes,
+    payloadBytes(payload as RestingPayload),
     record.qos,
     true,
     record.properties,

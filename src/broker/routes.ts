@@ -172,7 +172,6 @@ export class Routes {
     const matches = this.#matches;
     matches.length = 0;
     this.#trie.match(topicName, matches);
-    // Most topics of a fleet have one receiver, or none; there are many of them in the cache.
     if (matches.length === 0) return new Route(topicName, nobody, noGroups, this.#epoch);
     const bySession = new Map<Session, Subscription[]>();
     const receivers: Receiver[] = [];
@@ -192,7 +191,9 @@ export class Routes {
     }
     for (const subscriptions of bySession.values()) receivers.push(new Receiver(subscriptions));
     matches.length = 0;
-    return new Route(topicName, receivers, sharedGroups, this.#epoch);
+    // Many are in the cache, most with one receiver: a list that was pushed to has room for sixteen more.
+    const groups = sharedGroups.length === 0 ? noGroups : sharedGroups;
+    return new Route(topicName, receivers.slice(), groups, this.#epoch);
   }
 
   /** Whether access rules let this Session have messages on this topic. */

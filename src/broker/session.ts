@@ -512,6 +512,7 @@ export class Session implements RestingSource {
     if (this.connection !== undefined && queue.length >= behindMessages) flow.note(this);
     if (outcome === 'queued') {
       if (this.store !== undefined) this.#keep(this.store, delivery);
+      else if (this.connection === undefined) delivery.message.compactPayload();
       if (this.connection === undefined) this.#context.sessions.absent.note(this);
       return;
     }
