@@ -17,7 +17,8 @@ function makeCertificates(): string {
     name === 'server'
       ? ['-newkey', 'rsa:2048', '-nodes']
       : ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  openssl('req', '-x509', ...newKey('ca'), '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '30', '-subj', '/CN=Test CA');
+  const authority = ['-keyout', 'ca.key', '-out', 'ca.crt', '-days', '30', '-subj', '/CN=Test CA'];
+  openssl('req', '-x509', ...newKey('ca'), ...authority);
   for (const [name, alternative] of [
     ['server', 'DNS:localhost,IP:127.0.0.1'],
     ['other', 'DNS:other.example'],
