@@ -16,6 +16,7 @@ less than the processor time.
   --connections N open at the same time; default 100
   --rounds N      default 3
   --read FILE     measure with this capture instead of making one
+  --threads N     of clearwing dissect; default: as many as it takes by itself
   --json          print the figures as JSON
   --help          print this
 `;
@@ -113,12 +114,14 @@ async function compare(
   frames: number,
   rounds: number,
   directory: string,
+  threads: readonly string[],
 ): Promise<Result> {
   const runs: Record<ProgramName, Run[]> = { clearwing: [], tshark: [] };
   const file = (name: ProgramName): string => join(directory, `${name}.txt`);
   for (let round = 0; round < rounds; round++) {
     for (const name of ['clearwing', 'tshark'] as const) {
-      runs[name].push(await run([...programs[name], '-n', '-r', capture, ...task.args], file(name)));
+      const args = [...task.args, ...(name === 'clearwing' ? threads : [])];
+      runs[name].push(await run([...programs[name], '-n', '-r', capture, ...args], file(name)));
     }
   }
   const figures = (name: ProgramName): Figures => ({
@@ -173,6 +176,7 @@ async function main(): Promise<void> {
       connections: { type: 'string', default: '100' },
       rounds: { type: 'string', default: '3' },
       read: { type: 'string' },
+      threads: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -202,7 +206,8 @@ async function main(): Promise<void> {
     }
     const frames = countFrames(capture);
     const results: Result[] = [];
-    for (const task of tasks) results.push(await compare(task, capture, frames, rounds, directory));
+    const threads = values.threads === undefined ? [] : ['--threads', values.threads];
+    for (const task of tasks) results.push(await compare(task, capture, frames, rounds, directory, threads));
     const machine = describeMachine(repository);
     const bytes = statSync(capture).size;
     if (values.json) process.stdout.write(`${JSON.stringify({ machine, frames, bytes, rounds, results }, null, 2)}\n`);

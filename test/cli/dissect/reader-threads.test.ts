@@ -27,9 +27,7 @@ const forms: readonly (readonly string[])[] = [
   ['-Y', 'mqtt.msgtype == 3 || tcp.stream > 3', '--color=always'],
   fieldArguments(few),
   [...fieldArguments(['mqtt.qos_state', 'mqtt.ack_time', 'mqtt.client', '_ws.expert.message']), '-c', '2000'],
-  ['-V', '--more', '-c', '300'],
-  ['-T', 'json', '-c', '200'],
-  ['-T', 'json', '-e', 'frame.number', '-e', 'mqtt.topic', '-Y', 'mqtt'],
+  ['-T', 'json', '--more', '-c', '100'],
 ];
 
 function requestOf(path: string, args: readonly string[]): DissectRequest {
