@@ -15,7 +15,7 @@ import { tcpFields } from './layers/tcp-fields.ts';
 import { tlsFields } from './layers/tls-fields.ts';
 import { shortFields } from './layers/trouble.ts';
 import { udpFields } from './layers/udp.ts';
-import { providerFields, vlanFields } from './layers/vlan.ts';
+import { backboneFields, providerFields, vlanFields } from './layers/vlan.ts';
 import { webSocketFields } from './layers/web-socket-fields.ts';
 import { jsonFields, textLinesFields } from './mqtt/describe-media.ts';
 import { fields as mqttFields } from './mqtt/fields.ts';
@@ -29,6 +29,7 @@ const tables: readonly Readonly<Record<string, FieldDescriptor>>[] = [
   ethernetFields,
   vlanFields,
   providerFields,
+  backboneFields,
   cookedFields,
   loopbackFields,
   rawFields,

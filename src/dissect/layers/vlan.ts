@@ -38,6 +38,11 @@ export const providerFields = defineFields('ieee8021ad', 'IEEE 802.1ad', {
   id: { name: 'ieee8021ad.id', label: 'ID', type: 'uint16', mask: 0x0fff, width: 16 },
 });
 
+/** Wireshark's field for what follows an outer tag is that of the standard after it. */
+export const backboneFields = defineFields('ieee8021ah', 'IEEE 802.1ah', {
+  type: { name: 'ieee8021ah.etype', label: 'Type', type: 'uint16', display: 'hexadecimal', values: etherTypes },
+});
+
 const providerType = 0x88a8;
 
 /** Whether a tag is one of 802.1ad: what stands before it, a type, says so. */
@@ -46,7 +51,8 @@ export function isProviderTag(headers: FrameHeaders, tag: number): boolean {
 }
 
 export function describeVlanTags(sink: FieldSink, headers: FrameHeaders): void {
-  if (headers.vlanCount === 0 || !(sink.wants(vlanFields.self) || sink.wants(providerFields.self))) return;
+  if (headers.vlanCount === 0) return;
+  if (!sink.wants(vlanFields.self) && !sink.wants(providerFields.self) && !sink.wants(backboneFields.self)) return;
   for (let tag = 0; tag < headers.vlanCount; tag++) {
     const at = headers.vlanOffset + tag * 4;
     if (isProviderTag(headers, tag)) describeProviderTag(sink, headers, at);
@@ -66,7 +72,8 @@ function describeTag(sink: FieldSink, headers: FrameHeaders, at: number): void {
   sink.add(f.priority, frame, at, at + 2, word >> 13);
   sink.add(f.dei, frame, at, at + 2, (word & 0x1000) !== 0);
   sink.add(f.id, frame, at, at + 2, word & 0xfff);
-  describeType(sink, headers, at);
+  const type = uint16At(frame.bytes, at + 2);
+  sink.add(type < 0x600 ? f.length : f.type, frame, at + 2, at + 4, type);
   sink.leave();
 }
 
@@ -80,11 +87,6 @@ function describeProviderTag(sink: FieldSink, headers: FrameHeaders, at: number)
   sink.add(f.priority, frame, at, at + 2, word >> 13);
   sink.add(f.dei, frame, at, at + 2, (word >> 12) & 1);
   sink.add(f.id, frame, at, at + 2, word & 0xfff);
-  describeType(sink, headers, at);
+  sink.add(backboneFields.type, frame, at + 2, at + 4, uint16At(frame.bytes, at + 2));
   sink.leave();
-}
-
-function describeType(sink: FieldSink, headers: FrameHeaders, at: number): void {
-  const type = uint16At(headers.frame.bytes, at + 2);
-  sink.add(type < 0x600 ? vlanFields.length : vlanFields.type, headers.frame, at + 2, at + 4, type);
 }

@@ -40,7 +40,7 @@ const alone = [
 const common = ['-d', 'tcp.port==11883,mqtt', '-Y', 'not json'];
 const everyField =
   `frame.number frame.time_epoch frame.time frame.time_delta frame.time_delta_displayed frame.time_relative frame.len frame.cap_len
-  frame.protocols frame.interface_id frame.encap_type frame.marked eth.src eth.dst eth.addr eth.type ip.src ip.dst ip.addr ip.ttl ip.id ip.flags
+  frame.protocols frame.interface_id frame.encap_type frame.marked eth.src eth.dst eth.addr eth.type vlan.id vlan.etype ieee8021ad.id ieee8021ah.etype ip.src ip.dst ip.addr ip.ttl ip.id ip.flags
   ip.flags.df ip.dsfield ip.checksum ip.proto ip.len ip.hdr_len ip.version ipv6.src ipv6.addr ipv6.hlim ipv6.plen tcp.stream tcp.srcport tcp.port
   tcp.flags tcp.flags.str tcp.flags.syn tcp.seq tcp.ack tcp.seq_raw tcp.nxtseq tcp.len tcp.hdr_len tcp.window_size tcp.window_size_value
   tcp.window_size_scalefactor tcp.checksum tcp.analysis tcp.analysis.flags tcp.analysis.acks_frame tcp.analysis.ack_rtt tcp.analysis.bytes_in_flight
