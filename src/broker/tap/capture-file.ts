@@ -14,6 +14,7 @@ import type { CaptureSettings } from '../config/configuration.ts';
 import type { BrokerContext } from '../context.ts';
 import { ConnectionRecorder, type FrameTaker } from './connection-recorder.ts';
 import { RecordBuffer } from './record-buffer.ts';
+import { wholeBlocks } from './whole-blocks.ts';
 
 /** Milliseconds that frames wait for others before they are written. */
 const intervalMs = 100;
@@ -107,11 +108,12 @@ export class CaptureFile {
 
   /** Never rejects: a file that cannot be written is the end of the recording, not of the broker. */
   async #write(isLast: boolean): Promise<void> {
+    let bytes: Uint8Array = new Uint8Array(0);
     try {
       const { fileBytes } = this.#options;
       const isFull = fileBytes > 0 && this.#writtenBytes + this.#records.pendingBytes >= fileBytes;
       // One write at a time: the bytes are used up before the next are asked for.
-      const bytes = isLast || isFull ? this.#records.end() : this.#records.takePart();
+      bytes = isLast || isFull ? this.#records.end() : this.#records.takePart();
       // What comes while this is written belongs to the next file.
       if (isFull && !isLast) this.#records.begin();
       await this.#handle.writeFile(bytes);
@@ -124,7 +126,21 @@ export class CaptureFile {
         'error',
         `Error: Nothing is recorded any more: ${this.#path}: ${(error as Error).message}.`,
       );
+      await this.#leaveWhole(bytes);
     }
+  }
+
+  /** Cuts off what is left of a frame that was not written whole, and counts it and what was to follow. */
+  async #leaveWhole(bytes: Uint8Array): Promise<void> {
+    // The bytes are good until the next are taken.
+    const size = await this.#handle.stat().then(
+      (status) => status.size,
+      () => 0,
+    );
+    const { end, lostFrames } = wholeBlocks(bytes, size - this.#writtenBytes);
+    this.#context.counters.captureLost += lostFrames + wholeBlocks(this.#records.takePart(), 0).lostFrames;
+    // What cannot be cut, such as a device, stays as it is.
+    await this.#handle.truncate(this.#writtenBytes + end).catch(() => {});
   }
 
   async #beginNext(): Promise<void> {
