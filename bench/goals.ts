@@ -3,7 +3,7 @@ import { figureOf, type Outcome, type Spread, type StormOutcome, type Summary, s
 import type { StormKind } from './storms.ts';
 import { bytes, count, milliseconds, none, type Table } from './table.ts';
 
-/** A case of `flows`: flow, QoS, and how many times Mosquitto's rate is wanted. */
+/** Cases of `flows`: flow, QoS, and how many times Mosquitto's rate is wanted. Of aedes's it is the same in all of them. */
 const flowGoals: readonly (readonly [flow: string, qos: number, times: number])[] = [
   ['1→1', 0, 12],
   ['1→100', 0, 16],
@@ -67,7 +67,8 @@ function goalsOfFlows(outcomes: readonly Outcome[]): Goal[] {
     const title = `${flow.name} QoS ${qos}`;
     if (own.broker === 'clearwing' && group === 'flows' && payloadBytes === 64) {
       const times = flowGoals.find(([name, level]) => name === flow.name && level === qos)?.[2];
-      return [...(times === undefined ? [] : goal(title, times, 'mosquitto')), ...goal(title, timesAedes, 'aedes')];
+      if (times === undefined) return [];
+      return [...goal(title, times, 'mosquitto'), ...goal(title, timesAedes, 'aedes')];
     }
     if (own.broker === 'clearwing' && group === 'payload') {
       return goal(`${title}, ${count(payloadBytes)} B`, timesLargePayload, 'mosquitto');
