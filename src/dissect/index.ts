@@ -11,7 +11,7 @@
  * Who wants to steer the steps takes them one by one: `readCapture` gives batches of frames, a `Dissector` takes them in order, `describe` puts the
  * fields of a frame into a `TreeSink`, for all of them, or a `ValueSink`, for a few.
  */
-import type { Frame } from '../capture/frame.ts';
+import { Frame } from '../capture/frame.ts';
 import { type CaptureSource, readCapture } from '../capture/read-capture.ts';
 import { describeNode } from './describe-node.ts';
 import type { DissectedFrame } from './dissected-frame.ts';
@@ -60,6 +60,7 @@ export interface DissectOptions extends DissectorOptions {
  * @throws {FilterSyntaxError} with the position of what was not expected, and what was
  */
 export function compileFilter(text: string): DisplayFilter {
+  if (typeof text !== 'string') throw new TypeError(`a filter is a string, not ${typeof text}`);
   return compile(text, registry);
 }
 
@@ -78,6 +79,7 @@ export function frameMatcher(filter: DisplayFilter): (frame: DissectedFrame) => 
 
 /**
  * Dissects a capture: pcap or pcapng, also compressed with gzip, whole or as its bytes come; or frames that somebody else read.
+ * @throws {TypeError} if there is no capture in what is given
  * @throws {FilterSyntaxError} before the first frame, if the filter is none
  * @throws {CaptureFileError} behind the last frame that could be read, if the file is none, damaged, or ends too early
  */
@@ -91,6 +93,8 @@ export async function* dissect(
   const dissector = new Dissector(options);
   for await (const frames of batchesOf(capture)) {
     for (const frame of frames) {
+      if (!(frame instanceof Frame))
+        throw new TypeError('a list to be dissected is one of frames, as readCapture gives them');
       const dissected = dissector.next(frame);
       if (matches?.(dissected) === false) continue;
       dissector.displayed(frame);
@@ -102,8 +106,8 @@ export async function* dissect(
 function batchesOf(
   capture: CaptureSource | Iterable<Frame>,
 ): AsyncIterable<Iterable<Frame>> | Iterable<Iterable<Frame>> {
-  if (capture instanceof Uint8Array || Symbol.asyncIterator in capture) return readCapture(capture);
-  return Symbol.iterator in capture ? [capture] : readCapture(capture);
+  const isList = typeof capture === 'object' && capture !== null && Symbol.iterator in capture;
+  return isList && !(capture instanceof Uint8Array) ? [capture] : readCapture(capture as CaptureSource);
 }
 
 /** The tree of a frame: a node per layer, from Frame up. */

@@ -29,6 +29,10 @@ async function readAll(source: CaptureSource): Promise<{ frames: Frame[]; proble
   return { frames, problem: undefined };
 }
 
+async function* inStrings(): AsyncGenerator<string> {
+  yield 'capture';
+}
+
 async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
 }
@@ -71,6 +75,8 @@ describe('reading a capture', () => {
       inChunks(manyFrames, 1),
       inChunks(manyFrames, 333),
       new Blob([manyFrames]).stream(),
+      new Blob([manyFrames]),
+      manyFrames.slice().buffer,
       packed,
       inChunks(packed, 1),
       inChunks(packed, 100),
@@ -122,6 +128,22 @@ describe('reading a capture', () => {
     const { frames, problem } = await readAll(source());
     expect(frames).toHaveLength(300);
     expect(problem?.message).toBe('the disk is gone');
+  });
+
+  it('says what it was given instead of a capture', async () => {
+    const sources: readonly (readonly [source: unknown, message: string])[] = [
+      [undefined, 'a capture cannot be undefined'],
+      [null, 'a capture cannot be null'],
+      ['capture.pcap', 'a capture cannot be a string'],
+      [[1, 2], 'a capture cannot be an array'],
+      [{}, 'a capture cannot be an object'],
+      [inStrings(), 'a capture came as a string; expected bytes'],
+    ];
+    for (const [source, message] of sources) {
+      const { problem } = await readAll(source as CaptureSource);
+      expect(problem).toBeInstanceOf(TypeError);
+      expect(problem!.message).toContain(message);
+    }
   });
 
   it('lets the decoder be looked at between batches', async () => {

@@ -74,6 +74,12 @@ describe('dissect', () => {
     expect(await gather(dissect([]))).toEqual([]);
   });
 
+  it('says what it was given instead of frames or of a filter', async () => {
+    await expect(gather(dissect([1, 2] as never))).rejects.toThrow('a list to be dissected is one of frames');
+    await expect(gather(dissect('capture.pcap' as never))).rejects.toThrow('a capture cannot be a string');
+    expect(() => compileFilter(undefined as never)).toThrow('a filter is a string, not undefined');
+  });
+
   it('refuses what is no filter before the first frame, and a damaged file behind the last', async () => {
     await expect(gather(dissect(temperature, { filter: 'mqtt.msgtype ==' }))).rejects.toThrow(FilterSyntaxError);
     const numbers: number[] = [];
