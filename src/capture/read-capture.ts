@@ -50,8 +50,8 @@ function chunksOf(source: CaptureSource): AsyncIterable<Uint8Array> | Iterable<U
   if (source instanceof ArrayBuffer) return [new Uint8Array(source)];
   if (typeof source === 'object' && source !== null) {
     if (Symbol.asyncIterator in source) return source;
-    if ('getReader' in source) return streamChunks(source as ReadableStream<Uint8Array>);
     if ('stream' in source) return chunksOf(source.stream());
+    if ('getReader' in source) return streamChunks(source);
   }
   throw new TypeError(
     `a capture cannot be ${nameOf(source)}; expected a Uint8Array, an ArrayBuffer, a Blob or a stream`,
