@@ -128,8 +128,9 @@ export class PcapngReader implements RecordReader {
   private readSectionHeader(bytes: Uint8Array, start: number, end: number, fileOffset: number): void {
     this.checkBody(start, end, 16);
     const major = readUint16(bytes, start + 4, this.isLittleEndian);
-    if (major !== 1) {
-      const minor = readUint16(bytes, start + 6, this.isLittleEndian);
+    const minor = readUint16(bytes, start + 6, this.isLittleEndian);
+    // 1.2 is 1.0 by another name, says the specification.
+    if (major !== 1 || (minor !== 0 && minor !== 2)) {
       throw this.damaged(`is a section of pcapng ${major}.${minor}; expected 1.0`);
     }
     this.sectionInterfaces = [];

@@ -455,6 +455,14 @@ describe('a file that is not as it should be', () => {
       'the block at byte 0 is a section of pcapng 2.0; expected 1.0',
     ],
     [
+      'a version to come',
+      ng.section([]).fill(1, 14, 15),
+      'damaged',
+      0,
+      0,
+      'the block at byte 0 is a section of pcapng 1.1; expected 1.0',
+    ],
+    [
       'no byte order',
       ng.block(0x0a0d0d0a, new Uint8Array(16)),
       'damaged',
