@@ -13,12 +13,14 @@ const pieceBytes = 256 * 1024;
 
 export class DataRoom {
   readonly #file: FileHandle;
-  readonly #pageSize: number;
+  readonly pageSize: number;
   #size: number;
+  /** Pages that may be taken before anybody has to look how far LMDB has come. */
+  #unseen = 0;
 
   private constructor(file: FileHandle, pageSize: number, size: number) {
     this.#file = file;
-    this.#pageSize = pageSize;
+    this.pageSize = pageSize;
     this.#size = size;
   }
 
@@ -28,9 +30,10 @@ export class DataRoom {
     return new DataRoom(file, pageSize, (await file.stat()).size);
   }
 
-  /** Whether there is room for a commit, and something to spare. */
-  has(lastPage: number, pages: number): boolean {
-    return this.#size >= (lastPage + 1 + pages + spareOf(lastPage)) * this.#pageSize;
+  /** Whether there is room for a commit, as if none of those before had found free pages. */
+  take(pages: number): boolean {
+    this.#unseen -= pages;
+    return this.#unseen >= 0;
   }
 
   /**
@@ -39,20 +42,23 @@ export class DataRoom {
    * @param pages that the commit may take, about
    */
   async make(lastPage: number, pages: number): Promise<void> {
-    const needed = (lastPage + 1 + pages) * this.#pageSize;
+    const needed = (lastPage + 1 + pages) * this.pageSize;
+    const wanted = needed + spareOf(lastPage) * this.pageSize;
     // LMDB writes behind the room if it took more than was thought.
-    this.#size = Math.max(this.#size, (await this.#file.stat()).size);
+    if (this.#size < wanted) this.#size = Math.max(this.#size, (await this.#file.stat()).size);
+    this.#unseen = 0;
     try {
-      await this.#growTo(needed + spareOf(lastPage) * this.#pageSize);
+      await this.#growTo(wanted);
     } catch (error) {
       if (this.#size < needed) throw error;
     }
+    this.#unseen = Math.floor((this.#size - needed) / this.pageSize);
   }
 
   /** Gives back what was not used; LMDB is to have closed the file. */
   async close(lastPage: number): Promise<void> {
     try {
-      const used = (lastPage + 1) * this.#pageSize;
+      const used = (lastPage + 1) * this.pageSize;
       if ((await this.#file.stat()).size > used) await this.#file.truncate(used);
     } finally {
       await this.#file.close();

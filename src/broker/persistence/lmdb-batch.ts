@@ -151,13 +151,13 @@ export class Batch {
 
   /** @param isBrief see `DeliveryPlace` */
   putDelivery(session: SessionEntry, delivery: Delivery, entry: LogEntry, isBrief: boolean): void {
-    if (!this.#deliveries.has(delivery)) {
-      if (!delivery.isWritten) this.#newDeliveries++;
-      this.bytes += changeBytes;
-    }
     if (!isBrief) entry.isLasting = true;
     const known = delivery.isWritten ? this.#journal.contents.deliveries.get(delivery) : undefined;
+    const { size } = this.#deliveries;
     this.#deliveries.set(delivery, known ?? { session, entry, isBrief });
+    if (this.#deliveries.size === size) return;
+    if (!delivery.isWritten) this.#newDeliveries++;
+    this.bytes += changeBytes;
   }
 
   deleteDelivery(session: SessionEntry, delivery: Delivery): void {

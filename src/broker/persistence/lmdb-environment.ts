@@ -79,9 +79,8 @@ export class LmdbEnvironment {
 
   /** Commits a batch as one transaction: all of it or, if this rejects, nothing. */
   async write({ databases, keys, values }: EncodedBatch): Promise<void> {
-    const { lastPageNumber, pageSize } = statsOf(this.#root);
-    const pages = pagesOf(values, pageSize);
-    if (!this.#room.has(lastPageNumber, pages)) await this.#room.make(lastPageNumber, pages);
+    const pages = pagesOf(values, this.#room.pageSize);
+    if (!this.#room.take(pages)) await this.#room.make(statsOf(this.#root).lastPageNumber, pages);
     try {
       await this.#root.batch(() => {
         for (let index = 0; index < keys.length; index++) {
