@@ -194,6 +194,9 @@ class Interruption {
   };
 }
 
+/** Files and directories of the machine that it was run on are nobody's business. */
+const pathOptions = / --(?:json|directory)[= ]\S+/g;
+
 function results(commandLine: string, text: string): string {
-  return `# Results\n\nWritten by \`${commandLine}\`; what the columns mean is in [README.md](README.md).\n\n${text}`;
+  return `# Results\n\nWritten by \`${commandLine.replaceAll(pathOptions, '')}\`; what the columns mean is in [README.md](README.md).\n\n${text}`;
 }
