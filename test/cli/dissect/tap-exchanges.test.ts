@@ -6,9 +6,11 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Client, connect } from '../../../src/client/node.ts';
+import { PacketType } from '../../../src/protocol/packet-types.ts';
 import { startBroker } from '../../support/broker-process.ts';
 import { clientPrograms } from '../../support/client-programs.ts';
 import { hasPeer, peerPath } from '../../support/peers.ts';
+import { openClient } from '../../support/raw-client.ts';
 import { start } from '../../support/run.ts';
 import { testPatienceMs } from '../../support/suite.ts';
 import { until } from '../../support/until.ts';
@@ -83,11 +85,21 @@ async function watch(
   return Object.assign(client, { seen });
 }
 
-/** A to G, one after the other. */
+/** A to H, one after the other. */
 async function exercise(url: string, protocolVersion: 4 | 5): Promise<void> {
   const options = { protocolVersion } as const;
   const publisher = await connect(url, { reconnect: false, ...options });
   const prefix = `v${protocolVersion}/${url.slice(0, 2)}`;
+  // E 5: one that asks whether the broker is there, while all of the rest goes on.
+  let isAnswered = false;
+  const asking = await connect(url, {
+    reconnect: false,
+    keepAlive: 1,
+    onPacket: (_direction, { type }) => {
+      if (type === PacketType.PINGRESP) isAnswered = true;
+    },
+    ...options,
+  });
   // A, B, C: counters at each QoS; E 1 and 2, G: publishers and subscribers of different QoS.
   for (const qos of everyQos) {
     const subscriber = await watch(url, [`${prefix}/counter/q${qos}`], qos, options);
@@ -124,7 +136,50 @@ async function exercise(url: string, protocolVersion: 4 | 5): Promise<void> {
   await publisher.publish(`${prefix}/test/large`, 'x'.repeat(100_000), { qos: 2 });
   await until(() => wild.seen.length >= 5, 'the large message came');
   await wild.end();
+  await persist(url, prefix, publisher, options);
+  await countUp(url, prefix, publisher, options);
+  await until(() => isAnswered, 'the PINGREQ was answered');
+  await asking.end();
   await publisher.end();
+}
+
+/** E 7: what is published at QoS 1 for a client that is away comes as soon as it is back. */
+async function persist(url: string, prefix: string, publisher: Client, options: object): Promise<void> {
+  const session = {
+    ...{ clientIdentifier: `${prefix}/unique`, cleanStart: false, sessionExpiryInterval: 60 },
+    ...options,
+  };
+  const away = await watch(url, [`${prefix}/paho/test`], 1, session);
+  await away.end();
+  await publisher.publish(`${prefix}/paho/test`, 'not queued');
+  await publisher.publish(`${prefix}/paho/test`, 'queued', { qos: 1 });
+  const back = await watch(url, [`${prefix}/paho/test`], 1, session);
+  await until(() => back.seen.length === 1, 'what was queued came');
+  await back.end();
+}
+
+/** E 8 and H: counters at each QoS, each watched at its own, and a report on them, retained. */
+async function countUp(url: string, prefix: string, publisher: Client, options: object): Promise<void> {
+  const analyser = await connect(url, { reconnect: false, ...options });
+  let received = 0;
+  for (const qos of everyQos) {
+    for (const speed of ['slow', 'fast']) {
+      await analyser.subscribe(`${prefix}/counter/${speed}/q${qos}`, { qos, onMessage: () => void received++ });
+    }
+  }
+  for (const qos of everyQos) {
+    await publisher.publish(`${prefix}/counter/slow/q${qos}`, '0', { qos });
+    const fast = Array.from({ length: 50 }, (_, value) => String(value));
+    await Promise.all(fast.map((value) => publisher.publish(`${prefix}/counter/fast/q${qos}`, value, { qos })));
+  }
+  await until(() => received === 3 * 51, 'the counters have been seen');
+  for (const qos of everyQos) {
+    await analyser.publish(`${prefix}/studentreport/1/fast/q${qos}/recv`, '50', { qos: 2, retain: true });
+  }
+  const reader = await watch(url, [`${prefix}/studentreport/#`], 2, options);
+  await until(() => reader.seen.length === 3, 'the reports came');
+  await reader.end();
+  await analyser.end();
 }
 
 const mayCapture = ((): string | undefined => {
@@ -145,10 +200,19 @@ describe.skipIf(mayCapture !== undefined)(
         const filter = `tcp port ${broker.port} or tcp port ${broker.wsPort}`;
         const dumpcap = start(peerPath('dumpcap'), ['-q', '-i', 'lo', '-f', filter, '-w', seen]);
         await until(() => dumpcap.stderr().includes('File:'), 'dumpcap captures');
+        // E 5: one that says nothing is disconnected, and its will published.
+        const watcher = await watch(`mqtt://127.0.0.1:${broker.port}`, ['silent/status'], 0);
+        const silent = await openClient(broker.port, {
+          ...{ version: 4, keepAlive: 1, clientIdentifier: 'silent' },
+          will: { topic: 'silent/status', payload: Buffer.from('gone') },
+        });
         for (const version of [4, 5] as const) {
           await exercise(`mqtt://127.0.0.1:${broker.port}`, version);
           await exercise(`ws://127.0.0.1:${broker.wsPort}`, version);
         }
+        await silent.expectClosed();
+        await until(() => watcher.seen.length === 1, 'the will of the silent one');
+        await watcher.end();
         const classic = clientPrograms(hasPeer('mosquitto_pub') ? 'mosquitto' : 'clearwing');
         await classic.pub(broker.port, ['-t', 'handong/csee/a', '-m', '2222', '-q', '2', '-i', 'classic']);
         broker.signal('SIGTERM');
@@ -161,6 +225,9 @@ describe.skipIf(mayCapture !== undefined)(
         expect(ours).toEqual(await packets(seen, ports));
         expect(ours.size).toBeGreaterThan(50);
         expect(count(ours)).toBeGreaterThan(1000);
+        const said = [...ours.values()].flat();
+        expect(said.filter((one) => one === 'Ping Response')).not.toHaveLength(0);
+        expect(said).toContain('Publish Message [silent/status]');
         await broker.stop();
       },
       testPatienceMs,
