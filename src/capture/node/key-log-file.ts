@@ -6,7 +6,7 @@ import type { SecretSource } from '../tls/tls-secrets.ts';
 
 const chunkBytes = 1024 * 1024;
 /**
- * It is asked how long it is now so often at most. That takes 2 µs and little is read then, so that what is captured live is decrypted from its
+ * It is asked how long it is now so often at most, but whenever a key is needed for the first time. That takes 2 µs and little is read then, so that what is captured live is decrypted from its
  * first packets.
  */
 const lookIntervalMs = 10;
@@ -49,9 +49,9 @@ export class KeyLogFile implements SecretSource {
   }
 
   /** Reads what was appended. Never throws: what cannot be read has no secrets. */
-  update(table: SecretTable): void {
+  update(table: SecretTable, isFirst = false): void {
     const now = performance.now();
-    if (now - this.#lookedAtMs < lookIntervalMs) return;
+    if (!isFirst && now - this.#lookedAtMs < lookIntervalMs) return;
     this.#lookedAtMs = now;
     try {
       this.open();

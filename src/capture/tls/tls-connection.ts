@@ -230,7 +230,7 @@ export class TlsConnection {
    */
   #findKeys(half: Half, epoch: Epoch, before: Epoch | undefined): void {
     if (epoch.protections.length > 0) return;
-    this.#secrets.update();
+    this.#secrets.update(epoch.lookedAt < 0);
     const { changes } = this.#secrets.table;
     if (epoch.lookedAt === changes) return;
     epoch.lookedAt = changes;

@@ -5,8 +5,11 @@ import { SecretTable } from './secret-table.ts';
 
 /** Where secrets come from, more of them while a capture goes on. */
 export interface SecretSource {
-  /** Puts what is new into the table. To be called often, so it must cost little where nothing is new. */
-  update(table: SecretTable): void;
+  /**
+   * Puts what is new into the table. To be called often, so it must cost little where nothing is new.
+   * @param isFirst - whether somebody needs a secret for the first time: what there is by now must not be missed
+   */
+  update(table: SecretTable, isFirst: boolean): void;
 }
 
 export class TlsSecrets {
@@ -15,12 +18,12 @@ export class TlsSecrets {
 
   constructor(sources: readonly SecretSource[]) {
     this.#sources = sources;
-    this.update();
+    this.update(true);
   }
 
-  /** Looks whether there are new ones. */
-  update(): void {
-    for (const source of this.#sources) source.update(this.table);
+  /** Looks whether there are new ones. @param isFirst - see `SecretSource` */
+  update(isFirst: boolean): void {
+    for (const source of this.#sources) source.update(this.table, isFirst);
   }
 }
 
