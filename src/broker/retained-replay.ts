@@ -35,7 +35,7 @@ export class RetainedReplay {
       this.#position = 0;
       if (!this.#cursor.next(batchSize, batch, this.#context.clock.now()) && batch.length === 0) return true;
     }
-    this.#context.clock.setTimer(0, () => session.drain());
+    this.#context.clock.defer(() => session.drain());
     return false;
   }
 
