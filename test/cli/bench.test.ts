@@ -19,8 +19,8 @@ interface Report {
 
 /** What a process takes of memory is the system's to say: here only that it was asked. */
 const memory = { beforeBytes: expect.any(Number), eachBytes: expect.any(Number) };
-const short = ['--seconds', '0.2', '--warm-up', '0.1'];
-const shortest = ['--seconds', '0.1', '--warm-up', '0.05'];
+const short = ['--seconds', '0.4', '--warm-up', '0.1'];
+const shortest = ['--seconds', '0.2', '--warm-up', '0.05'];
 let broker: BrokerProcess;
 
 beforeAll(async () => {
