@@ -106,6 +106,21 @@ export class ByteWriter {
     return count;
   }
 
+  /** Writes a text as it is, if it is short and ASCII, as most are; false, and nothing is written, if it is not. */
+  writeShortAscii(text: string): boolean {
+    const characters = text.length;
+    if (characters > loopedCharactersMax) return false;
+    this.ensure(characters);
+    const { bytes, length } = this;
+    for (let index = 0; index < characters; index++) {
+      const unit = text.charCodeAt(index);
+      if (unit > 0x7f) return false;
+      bytes[length + index] = unit;
+    }
+    this.length = length + characters;
+    return true;
+  }
+
   /**
    * Writes the length in two bytes, then the bytes.
    * @throws {RangeError} if there are more than 65,535

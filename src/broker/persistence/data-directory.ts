@@ -21,6 +21,7 @@ import { dirname, join } from 'node:path';
 import { StorageError } from '../../protocol/errors.ts';
 import { DataFile, DataFileFault } from './data-file.ts';
 import { dataFileName } from './lmdb-environment.ts';
+import { unreadableRecord } from './record-codec.ts';
 
 /** Of the layout as a whole; a store of a version that is not known is refused. */
 export const formatVersion = 2;
@@ -110,14 +111,20 @@ function openDataFile(path: string, isOverlapping: boolean, isReadOnly: boolean)
   try {
     return DataFile.open(path, isOverlapping, isReadOnly);
   } catch (error) {
-    if (error instanceof DataFileFault) throw storageErrorOf(path, error);
+    if (error instanceof DataFileFault) throw faultAsError(dirname(path), error);
     throw new StorageError(`${path} cannot be opened${isReadOnly ? '' : ' for writing'}: ${textOf(error)}.`, error);
   }
 }
 
-/** What is wrong with a data file, as whoever started the program is told. @param path of the file */
-export function storageErrorOf(path: string, fault: DataFileFault): StorageError {
-  return new StorageError(`${path} ${fault.message}. ${whatToDo}`, fault);
+/** What is wrong with the data file in a directory, as whoever started the program is told; any other error as it is. */
+export function faultAsError(directory: string, error: unknown): unknown {
+  if (!(error instanceof DataFileFault)) return error;
+  return new StorageError(`${join(directory, dataFileName)} ${error.message}. ${whatToDo}`, error);
+}
+
+/** The same of a record. @param what names it */
+export function unusableRecord(directory: string, what: string, error: unknown): StorageError {
+  return new StorageError(`${unreadableRecord(directory, what, error).message}. ${whatToDo}`, error);
 }
 
 /** Checks every page of the data file in a directory, for whoever then reads with LMDB. @throws {StorageError} */
@@ -125,7 +132,7 @@ export function checkPages(file: DataFile, directory: string): void {
   try {
     file.checkPages();
   } catch (error) {
-    throw error instanceof DataFileFault ? storageErrorOf(join(directory, dataFileName), error) : error;
+    throw faultAsError(directory, error);
   }
 }
 

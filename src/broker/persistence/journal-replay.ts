@@ -3,18 +3,16 @@
  *
  * @see journal.ts for its records
  */
-import { join } from 'node:path';
 import { emptyBytes } from '../../base/bytes.ts';
-import { StorageError } from '../../protocol/errors.ts';
 import { crc32 } from './checksum.ts';
-import { storageErrorOf, whatToDo } from './data-directory.ts';
+import { faultAsError, unusableRecord } from './data-directory.ts';
 import { type DataFile, DataFileFault } from './data-file.ts';
 import { deleteFlag, journalHeadBytes, journalKinds, journalVersion } from './journal.ts';
 import { longAt } from './keys.ts';
 import type { EncodedBatch } from './lmdb-batch.ts';
-import { type DatabaseName, dataFileName, type Entry } from './lmdb-environment.ts';
+import type { DatabaseName, Entry } from './lmdb-environment.ts';
 import { readMessage } from './message-record.ts';
-import { RecordFault, RecordReader, type RecordView, unreadableRecord, viewOf } from './record-codec.ts';
+import { RecordFault, RecordReader, type RecordView, viewOf } from './record-codec.ts';
 import type { RecordCursor } from './record-cursor.ts';
 import { readDelivery, readInbound } from './session-records.ts';
 
@@ -124,10 +122,9 @@ export function readJournal(file: DataFile, directory: string): JournalReplay | 
     cursor = file.records('journal');
     while (cursor?.next()) replay.take(cursor);
   } catch (error) {
-    if (error instanceof DataFileFault) throw storageErrorOf(join(directory, dataFileName), error);
+    if (error instanceof DataFileFault) throw faultAsError(directory, error);
     const key = cursor?.key.subarray(cursor.keyStart, cursor.keyEnd) ?? emptyBytes;
-    const fault = unreadableRecord(directory, journalRecordName(key), error);
-    throw new StorageError(`${fault.message}. ${whatToDo}`, error);
+    throw unusableRecord(directory, journalRecordName(key), error);
   }
   return replay.recordCount === 0 ? undefined : replay;
 }

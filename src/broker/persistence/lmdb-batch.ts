@@ -53,7 +53,7 @@ export class Batch {
   readonly #deliveryDeletes: number[] = [];
   /** Of what is in the journal: the same. */
   readonly #journalDeletes: number[] = [];
-  /** By session × 65,536 + Packet Identifier. Undefined deletes what is in the journal. */
+  /** By `inboundNumber`. Undefined deletes what is in the journal. */
   readonly #inbound = new Map<number, LogEntry | undefined>();
   /** Of what is in the table. */
   readonly #inboundDeletes: number[] = [];
@@ -314,7 +314,7 @@ export class Batch {
     while (journal.first < journal.next) encoder.delete('journal', messageKey(journal.first++));
   }
 
-  /** @param number session × 65,536 + Packet Identifier */
+  /** @param number as `inboundNumber` makes it */
   #encodeInbound(encoder: BatchEncoder, number: number, entry: LogEntry): void {
     const key = inboundKeyOf(number);
     encoder.begin('inbound', key);

@@ -7,16 +7,15 @@
  *
  * Of a delivery nothing stays but its part in the counts of its Session, of a message but its number and how many wait for it.
  */
-import { join } from 'node:path';
 import { StorageError } from '../../protocol/errors.ts';
 import type { Message } from '../message.ts';
 import { RestingDeliveries } from '../resting-deliveries.ts';
-import { storageErrorOf, whatToDo } from './data-directory.ts';
+import { faultAsError, unusableRecord } from './data-directory.ts';
 import { type DataFile, DataFileFault } from './data-file.ts';
 import { integerAt, longAt } from './keys.ts';
-import { type DatabaseName, dataFileName } from './lmdb-environment.ts';
+import type { DatabaseName } from './lmdb-environment.ts';
 import { checkPayload, headBytesOf, type MessageSummary, readHead, readMessage, summarize } from './message-record.ts';
-import { RecordReader, type RecordView, unreadableRecord } from './record-codec.ts';
+import { RecordReader, type RecordView } from './record-codec.ts';
 import type { RecordCursor } from './record-cursor.ts';
 import { SequenceTable } from './sequence-table.ts';
 import { readDelivery, readInbound, readSession, readSubscription } from './session-records.ts';
@@ -183,7 +182,7 @@ export class LoadedData {
     try {
       return this.#file?.records(name, wantedBytes === undefined ? {} : { wantedBytes });
     } catch (error) {
-      throw this.#faultOf(error);
+      throw faultAsError(this.#directory, error);
     }
   }
 
@@ -200,20 +199,14 @@ export class LoadedData {
     try {
       return use();
     } catch (error) {
-      if (error instanceof DataFileFault) throw this.#faultOf(error);
+      if (error instanceof DataFileFault) throw faultAsError(this.#directory, error);
       throw this.#damaged(name, nameOf(name, cursor), error);
     }
   }
 
-  #faultOf(error: unknown): unknown {
-    if (!(error instanceof DataFileFault)) return error;
-    return storageErrorOf(join(this.#directory, dataFileName), error);
-  }
-
   #damaged(name: DatabaseName, which: string, error: unknown): StorageError {
     if (error instanceof StorageError) return error;
-    const fault = unreadableRecord(this.#directory, `${kinds[name]} ${which}`, error);
-    return new StorageError(`${fault.message}. ${whatToDo}`, error);
+    return unusableRecord(this.#directory, `${kinds[name]} ${which}`, error);
   }
 }
 

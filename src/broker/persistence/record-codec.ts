@@ -40,31 +40,15 @@ export function endRecord(writer: ByteWriter, start: number, key: Uint8Array): v
   writer.length = length;
 }
 
-/** Up to this many characters a loop is quicker than the calls into C++ (see base/byte-writer.ts). */
-const loopedCharactersMax = 40;
-
 export function writeText(writer: ByteWriter, text: string): void {
-  if (text.length <= loopedCharactersMax && writeShortAscii(writer, text)) return;
+  const start = writer.length;
+  writer.writeUint32(text.length);
+  if (writer.writeShortAscii(text)) return;
+  writer.length = start;
   const length = utf8Length(text);
   writer.writeUint32(length);
   writer.ensure(length);
   writer.length += writeUtf8(text, writer.bytes, writer.length);
-}
-
-/** Writes a text of ASCII characters; false, and nothing is written, if it has others. */
-function writeShortAscii(writer: ByteWriter, text: string): boolean {
-  const { length } = text;
-  writer.ensure(4 + length);
-  const { bytes } = writer;
-  const start = writer.length + 4;
-  for (let index = 0; index < length; index++) {
-    const unit = text.charCodeAt(index);
-    if (unit > 0x7f) return false;
-    bytes[start + index] = unit;
-  }
-  writer.writeUint32(length);
-  writer.length = start + length;
-  return true;
 }
 
 /** A whole number from 0 to 2^53 - 1. */
