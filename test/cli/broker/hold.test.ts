@@ -1,23 +1,12 @@
 /** A broker that is killed while acknowledgements wait for subscribers rather than for the disk: what was acknowledged is not lost. */
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { temporaryFiles } from '../../broker/config/temporary.ts';
-import { commandLine } from '../../support/broker-process.ts';
-import { freePort } from '../../support/ports.ts';
+import { describe, expect, it } from 'vitest';
 import { openClient, type RawClient } from '../../support/raw-client.ts';
 import { pingreq, puback, publish, subscribe } from '../../support/raw-packets.ts';
-import { type RunningCommand, start } from '../../support/run.ts';
+import { durableBroker } from './durable-broker.ts';
 
 const persistent = { version: 4, cleanStart: false, keepAlive: 0 } as const;
 const rounds = 3;
 const messagesPerRound = 40;
-
-async function startedBroker(config: string): Promise<RunningCommand> {
-  const [command, ...first] = commandLine('clearwing', 'broker');
-  const broker = start(command, [...first, '-c', config]);
-  onTestFinished(() => void broker.stop('SIGKILL'));
-  await broker.waitForOutput(/ running$/m, 'stderr');
-  return broker;
-}
 
 /** Packets until a PINGRESP, or until the connection has ended. */
 async function packetsOf(client: RawClient): Promise<{ name: string; id: number; payload: string }[]> {
@@ -33,19 +22,12 @@ const textOf = (payload: Uint8Array | undefined): string => Buffer.from(payload 
 
 /** Payloads that were acknowledged to their publisher and that the subscriber neither acknowledged nor gets after a kill. */
 async function lostIn(durability: string): Promise<string[]> {
-  const files = temporaryFiles();
-  const port = await freePort();
-  const config = files.write(
-    'broker.conf',
-    [
-      ...(process.getuid?.() === 0 ? ['user root'] : []),
-      ...['allow_anonymous true', 'persistence true', `persistence_location ${files.path('data')}`],
-      ...[`durability ${durability}`, 'sys_interval 0', 'max_inflight_messages 0', `listener ${port} 127.0.0.1`],
-    ].join('\n'),
+  const { port, start } = await durableBroker(
+    ...[`durability ${durability}`, 'sys_interval 0', 'max_inflight_messages 0'],
   );
   const lost: string[] = [];
   for (let round = 0; round < rounds; round++) {
-    const broker = await startedBroker(config);
+    const broker = await start();
     const subscriber = await openClient(port, { ...persistent, clientIdentifier: 'subscriber' });
     subscriber.send(subscribe(1, [['t', 1]]));
     await subscriber.expect('SUBACK');
@@ -66,7 +48,7 @@ async function lostIn(durability: string): Promise<string[]> {
     const promised = [1, ...(await packetsOf(publisher)).map(({ id }) => id)].map((id) => `${round}/${id}`);
     await broker.stop('SIGKILL');
 
-    const next = await startedBroker(config);
+    const next = await start();
     const again = await openClient(port, { ...persistent, clientIdentifier: 'subscriber' });
     again.send(pingreq);
     const delivered = new Set<string>();

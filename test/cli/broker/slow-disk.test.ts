@@ -1,32 +1,17 @@
 /** What a broker says and does while its disk does not answer: strace keeps the system calls that sync from coming back. */
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { temporaryFiles } from '../../broker/config/temporary.ts';
-import { commandLine } from '../../support/broker-process.ts';
-import { freePort } from '../../support/ports.ts';
+import { describe, expect, it } from 'vitest';
 import { openClient } from '../../support/raw-client.ts';
 import { property, publish5, subscribe5 } from '../../support/raw-packets.ts';
-import { start } from '../../support/run.ts';
 import { canTrace, startTracing } from '../../support/strace.ts';
+import { durableBroker } from './durable-broker.ts';
 
 const quotaExceeded = 0x97;
 const syncCalls = 'fdatasync,fsync,sync_file_range,msync';
 
 describe.runIf(canTrace())('a disk that does not answer', () => {
   it('has durable work refused from five seconds on, and not any more once it has answered', async () => {
-    const files = temporaryFiles();
-    const port = await freePort();
-    const config = files.write(
-      'broker.conf',
-      [
-        ...(process.getuid?.() === 0 ? ['user root'] : []),
-        ...['allow_anonymous true', 'persistence true', `persistence_location ${files.path('data')}`],
-        `listener ${port} 127.0.0.1`,
-      ].join('\n'),
-    );
-    const [command, ...first] = commandLine('clearwing', 'broker');
-    const broker = start(command, [...first, '-c', config]);
-    onTestFinished(() => void broker.stop('SIGKILL'));
-    await broker.waitForOutput(/ running$/m, 'stderr');
+    const { port, start } = await durableBroker();
+    const broker = await start();
     const away = await openClient(port, {
       clientIdentifier: 'away',
       cleanStart: false,

@@ -3,15 +3,12 @@
  * the store's file is on the disk as it was written for it.
  */
 import { readFileSync } from 'node:fs';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { temporaryFiles } from '../../broker/config/temporary.ts';
-import { commandLine } from '../../support/broker-process.ts';
-import { freePort } from '../../support/ports.ts';
+import { describe, expect, it } from 'vitest';
 import { openClient } from '../../support/raw-client.ts';
 import { publish, pubrel, subscribe, unsubscribe } from '../../support/raw-packets.ts';
-import { start } from '../../support/run.ts';
 import { canTrace, startTracing } from '../../support/strace.ts';
 import { until } from '../../support/until.ts';
+import { durableBroker } from './durable-broker.ts';
 
 /** By first byte, as strace writes it. */
 const acknowledgements: ReadonlyMap<string, string> = new Map([
@@ -92,20 +89,8 @@ function isStoreFile(target: string): boolean {
 
 /** Has a broker acknowledge one thing after the other, and says of each whether the disk had it. */
 async function judged(durability: string): Promise<string[]> {
-  const files = temporaryFiles();
-  const port = await freePort();
-  const config = files.write(
-    'broker.conf',
-    [
-      ...(process.getuid?.() === 0 ? ['user root'] : []),
-      ...['allow_anonymous true', 'persistence true', `persistence_location ${files.path('data')}`],
-      ...[`durability ${durability}`, 'sys_interval 0', `listener ${port} 127.0.0.1`],
-    ].join('\n'),
-  );
-  const [command, ...first] = commandLine('clearwing', 'broker');
-  const broker = start(command, [...first, '-c', config]);
-  onTestFinished(() => void broker.stop('SIGKILL'));
-  await broker.waitForOutput(/ running$/m, 'stderr');
+  const { port, start } = await durableBroker(`durability ${durability}`, 'sys_interval 0');
+  const broker = await start();
   const { lines } = await startTracing(broker.pid, ['-y', '-e', 'trace=write,writev,pwrite64,pwritev,fdatasync,fsync']);
 
   // Sessions that stay, one of which subscribes, so that the other has something to be kept for it.
