@@ -73,10 +73,8 @@ class Churn {
 
   async run({ signal, onProgress }: RunControl): Promise<ChurnResult> {
     const { clients, seconds, brokerProcessId } = this.#options;
-    const memory = () => (brokerProcessId === undefined ? undefined : residentBytes(brokerProcessId));
-    const cpuOf = () => (brokerProcessId === undefined ? undefined : processCpuSeconds(brokerProcessId));
-    const memoryBeforeBytes = memory();
-    const beforeCpu = cpuOf();
+    const memoryBeforeBytes = residentBytes(brokerProcessId);
+    const beforeCpu = processCpuSeconds(brokerProcessId);
     const cpu = process.cpuUsage();
     const beganMs = performance.now();
     const endMs = beganMs + seconds * 1000;
@@ -96,7 +94,7 @@ class Churn {
     const elapsed = (performance.now() - beganMs) / 1000;
     for (const link of this.#links) link.destroy();
     if (this.#firstError !== undefined) throw this.#firstError;
-    const afterCpu = cpuOf();
+    const afterCpu = processCpuSeconds(brokerProcessId);
     const { user, system } = process.cpuUsage(cpu);
     await pause(settleMs);
     return {
@@ -110,7 +108,7 @@ class Churn {
       brokerCpuSeconds: beforeCpu === undefined || afterCpu === undefined ? undefined : afterCpu - beforeCpu,
       generatorCpuSeconds: (user + system) / 1e6,
       memoryBeforeBytes,
-      memoryAfterBytes: memory(),
+      memoryAfterBytes: residentBytes(brokerProcessId),
       isPartial: signal?.aborted === true,
     };
   }

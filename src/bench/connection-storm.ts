@@ -70,11 +70,9 @@ export async function runConnectionStorm(
   const all: Link[] = [];
   const idle = new IdleLinks(keepAlive);
   const lost = new Failures();
-  const memoryOf = () => (brokerProcessId === undefined ? undefined : residentBytes(brokerProcessId));
-  const cpuOf = () => (brokerProcessId === undefined ? undefined : processCpuSeconds(brokerProcessId));
   const namePrefix = `${clientPrefix}-idle`;
-  const beforeBytes = memoryOf();
-  const beforeCpu = cpuOf();
+  const beforeBytes = residentBytes(brokerProcessId);
+  const beforeCpu = processCpuSeconds(brokerProcessId);
   const cpu = process.cpuUsage();
   try {
     const opened = await openLinks(
@@ -86,11 +84,11 @@ export async function runConnectionStorm(
       all,
       control,
     );
-    const afterCpu = cpuOf();
+    const afterCpu = processCpuSeconds(brokerProcessId);
     const { user, system } = process.cpuUsage(cpu);
     const connected = opened.links.length;
     await pause(settleMs);
-    const memoryAtFirst = growthOf(beforeBytes, memoryOf(), connected);
+    const memoryAtFirst = growthOf(beforeBytes, residentBytes(brokerProcessId), connected);
     const heldSeconds = await hold(holdSeconds, connected, control);
     return {
       connected,
@@ -105,7 +103,7 @@ export async function runConnectionStorm(
       lostReasons: lost.byReason(),
       pings: idle.answers,
       memoryAtFirst,
-      memory: growthOf(beforeBytes, memoryOf(), connected),
+      memory: growthOf(beforeBytes, residentBytes(brokerProcessId), connected),
       isPartial: control.signal?.aborted === true,
     };
   } finally {

@@ -280,7 +280,7 @@ class Load {
     return {
       ms: performance.now(),
       receivedBytes: this.#links.reduce((sum, link) => sum + link.receivedBytes, 0),
-      cpuSeconds: (brokerProcessId === undefined ? undefined : processCpuSeconds(brokerProcessId)) ?? 0,
+      cpuSeconds: processCpuSeconds(brokerProcessId) ?? 0,
     };
   }
 
@@ -318,7 +318,7 @@ class Load {
       seconds: performance.now() / 1000,
       received: this.#received(),
       published: this.#published(),
-      brokerCpuSeconds: brokerProcessId === undefined ? undefined : processCpuSeconds(brokerProcessId),
+      brokerCpuSeconds: processCpuSeconds(brokerProcessId),
       generatorCpuSeconds: (user + system) / 1e6,
       brokerCoreSeconds: cores === undefined ? undefined : coreBusySeconds(cores.broker),
       generatorCoreSeconds: cores === undefined ? undefined : coreBusySeconds(cores.generator),

@@ -6,9 +6,10 @@ const ticksPerSecond = 100;
 
 /**
  * Seconds that all threads of a process have used, in the program and in the kernel; to 1/100. Undefined where there is no
- * /proc, or no such process.
+ * /proc, or no such process, or none is given.
  */
-export function processCpuSeconds(processId: number): number | undefined {
+export function processCpuSeconds(processId: number | undefined): number | undefined {
+  if (processId === undefined) return undefined;
   let stat: string;
   try {
     stat = readFileSync(`/proc/${processId}/stat`, 'latin1');

@@ -1,8 +1,9 @@
 /** Memory of processes, as Linux counts it. */
 import { readFileSync } from 'node:fs';
 
-/** Resident memory of a process in bytes. Undefined where there is no /proc, or no such process. */
-export function residentBytes(processId: number): number | undefined {
+/** Resident memory of a process in bytes. Undefined where there is no /proc, or no such process, or none is given. */
+export function residentBytes(processId: number | undefined): number | undefined {
+  if (processId === undefined) return undefined;
   try {
     const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${processId}/status`, 'latin1'))?.[1];
     return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;

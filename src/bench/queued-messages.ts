@@ -67,13 +67,11 @@ export async function runQueuedMessages(options: QueuedMessagesOptions): Promise
       },
       (link) => links.push(link),
     );
-  const cpuOf = () => (brokerProcessId === undefined ? undefined : processCpuSeconds(brokerProcessId));
-  const memoryOf = () => (brokerProcessId === undefined ? undefined : residentBytes(brokerProcessId));
   try {
     const leaving = await open(absentName, [`${prefix}/#`], true, () => {});
     leaving.link.end(disconnectPacket);
     await pause(settleMs);
-    const beforeBytes = memoryOf();
+    const beforeBytes = residentBytes(brokerProcessId);
     const beganMs = performance.now();
     const form = retainedForm(target.protocol, prefix, 1, payloadBytes, false);
     let writer: RetainedWriter | undefined;
@@ -83,10 +81,10 @@ export async function runQueuedMessages(options: QueuedMessagesOptions): Promise
     await Promise.race([writer.finished, failure]);
     const queuedSeconds = (performance.now() - beganMs) / 1000;
     await pause(settleMs);
-    const memory = growthOf(beforeBytes, memoryOf(), messages);
+    const memory = growthOf(beforeBytes, residentBytes(brokerProcessId), messages);
     publisher.link.end(disconnectPacket);
 
-    const beforeCpu = cpuOf();
+    const beforeCpu = processCpuSeconds(brokerProcessId);
     const cpu = process.cpuUsage();
     const backMs = performance.now();
     let receiver: NumberedReceiver | undefined;
@@ -108,7 +106,7 @@ export async function runQueuedMessages(options: QueuedMessagesOptions): Promise
       if (now.bytes > active.bytes) active = now;
       else if (now.ms - active.ms > silenceMs) break;
     }
-    const afterCpu = cpuOf();
+    const afterCpu = processCpuSeconds(brokerProcessId);
     const { user, system } = process.cpuUsage(cpu);
     link.end(disconnectPacket);
     await pause(settleMs);

@@ -94,14 +94,13 @@ class RetainedReplay {
 
   async run(): Promise<RetainedReplayResult> {
     const { target, prefix, qos, payloadBytes, messages, replays, isKept, brokerProcessId } = this.#options;
-    const memory = () => (brokerProcessId === undefined ? undefined : residentBytes(brokerProcessId));
-    const beforeBytes = memory();
+    const beforeBytes = residentBytes(brokerProcessId);
     const beganMs = performance.now();
     const form = retainedForm(target.protocol, prefix, qos, payloadBytes);
     const stored = await this.#write('storing', form, messages);
     const storeSeconds = (performance.now() - beganMs) / 1000;
     await pause(settleMs);
-    const growth = growthOf(beforeBytes, memory(), stored);
+    const growth = growthOf(beforeBytes, residentBytes(brokerProcessId), stored);
     const done: Replay[] = [];
     try {
       while (done.length < replays && !this.#isEnded) done.push(await this.#replay(done.length, form, stored));
@@ -146,11 +145,10 @@ class RetainedReplay {
 
   async #replay(index: number, { form }: RetainedForm, messages: number): Promise<Replay> {
     const { target, prefix, qos, brokerProcessId } = this.#options;
-    const cpuOf = () => (brokerProcessId === undefined ? undefined : processCpuSeconds(brokerProcessId));
     const { link } = await this.#open(`replay-${index}`, () => {});
     const receiver = new NumberedReceiver(link, form, retainFlag, qos, messages, target.protocol);
     link.receiver = receiver;
-    const beforeCpu = cpuOf();
+    const beforeCpu = processCpuSeconds(brokerProcessId);
     const cpu = process.cpuUsage();
     const beganMs = performance.now();
     link.write(subscribePacket(target.protocol, [`${prefix}/#`], qos));
@@ -158,12 +156,12 @@ class RetainedReplay {
     while (receiver.distinct < messages && !this.#isEnded) {
       await Promise.race([receiver.finished, pause(watchMs, this.#control.signal), this.#failure]);
       this.#report('replaying', receiver.distinct / messages, `${grouped(receiver.distinct)} messages`);
-      const now = { ms: performance.now(), bytes: link.receivedBytes, cpu: cpuOf() ?? 0 };
+      const now = { ms: performance.now(), bytes: link.receivedBytes, cpu: processCpuSeconds(brokerProcessId) ?? 0 };
       const patienceMs = brokerProcessId === undefined ? blindSilenceMs : silenceMs;
       if (now.bytes > active.bytes || now.cpu - active.cpu > idleCpuSecondsMax) active = now;
       else if (now.ms - active.ms > patienceMs) break;
     }
-    const afterCpu = cpuOf();
+    const afterCpu = processCpuSeconds(brokerProcessId);
     const { user, system } = process.cpuUsage(cpu);
     link.end(disconnectPacket);
     return {

@@ -81,17 +81,15 @@ export async function runSubscriptionStorm(
     if (opened.failed > 0)
       throw new LoadError(`${opened.failed} connections failed: ${Object.keys(opened.failures)[0]}`);
     await pause(settleMs);
-    const memory = () => (brokerProcessId === undefined ? undefined : residentBytes(brokerProcessId));
-    const cpuOf = () => (brokerProcessId === undefined ? undefined : processCpuSeconds(brokerProcessId));
-    const beforeBytes = memory();
-    const beforeCpu = cpuOf();
+    const beforeBytes = residentBytes(brokerProcessId);
+    const beforeCpu = processCpuSeconds(brokerProcessId);
     const cpu = process.cpuUsage();
     const storm = new Storm(options, opened.links);
     const seconds = await storm.run(control, failure);
-    const afterCpu = cpuOf();
+    const afterCpu = processCpuSeconds(brokerProcessId);
     const { user, system } = process.cpuUsage(cpu);
     await pause(settleMs);
-    const growth = growthOf(beforeBytes, memory(), storm.granted);
+    const growth = growthOf(beforeBytes, residentBytes(brokerProcessId), storm.granted);
     const isPartial = control.signal?.aborted === true;
     if (!isPartial) await Promise.race([whileStanding(), failure]);
     return {
