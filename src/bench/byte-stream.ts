@@ -6,13 +6,13 @@ import { LoadError } from './load-error.ts';
 import type { Target } from './target.ts';
 
 export interface ByteStreamHandlers {
-  readonly onOpen: () => void;
+  streamOpened(): void;
   /** `bytes` is used again for what is read next. */
-  readonly onBytes: (bytes: Uint8Array, length: number) => void;
+  streamHasBytes(bytes: Uint8Array, length: number): void;
   /** The system has taken all that was written, after it had not for a while. */
-  readonly onDrain: () => void;
+  streamDrained(): void;
   /** Called at least once when the stream is over, with the reason if there is one. */
-  readonly onClose: (error: Error | undefined) => void;
+  streamClosed(error: Error | undefined): void;
 }
 
 export interface ByteStream {
@@ -43,35 +43,33 @@ const receiveBuffer = new Uint8Array(1_048_576);
 
 const noBytes = new Uint8Array(0);
 
+/** Under this, a socket has who is to be told: all sockets share their listeners, which are found there. */
+const handlersOf = Symbol('handlers');
+type OwnedSocket = Socket & { [handlersOf]: ByteStreamHandlers };
+
 class TcpStream implements ByteStream {
   readonly #socket: Socket;
-  readonly #onDrain: () => void;
+  readonly #handlers: ByteStreamHandlers;
   #isBehind = false;
   readonly #onWritten = (): void => {
     this.#isBehind = false;
     if (this.#socket.destroyed) return;
     if (this.#socket.writableLength > 0) this.#watch();
-    else this.#onDrain();
+    else this.#handlers.streamDrained();
   };
 
   constructor({ host, port }: Target, localAddress: string | undefined, handlers: ByteStreamHandlers) {
-    this.#onDrain = handlers.onDrain;
-    this.#socket = connect({
-      host,
-      port,
-      noDelay: true,
-      ...(localAddress !== undefined && { localAddress }),
-      onread: {
-        buffer: receiveBuffer,
-        callback: (length, bytes) => {
-          handlers.onBytes(bytes, length);
-          return true;
-        },
-      },
-    });
-    this.#socket.on('connect', handlers.onOpen);
-    this.#socket.on('error', (error) => handlers.onClose(firstError(error)));
-    this.#socket.on('close', () => handlers.onClose(undefined));
+    this.#handlers = handlers;
+    const callback = (length: number, bytes: Uint8Array): boolean => {
+      handlers.streamHasBytes(bytes, length);
+      return true;
+    };
+    const socket = connect({ host, port, noDelay: true, localAddress, onread: { buffer: receiveBuffer, callback } });
+    this.#socket = socket;
+    (socket as OwnedSocket)[handlersOf] = handlers;
+    socket.on('connect', onConnect);
+    socket.on('error', onError);
+    socket.on('close', onClose);
   }
 
   get bufferedBytes(): number {
@@ -102,6 +100,18 @@ class TcpStream implements ByteStream {
   }
 }
 
+function onConnect(this: Socket): void {
+  (this as OwnedSocket)[handlersOf].streamOpened();
+}
+
+function onError(this: Socket, error: Error): void {
+  (this as OwnedSocket)[handlersOf].streamClosed(firstError(error));
+}
+
+function onClose(this: Socket): void {
+  (this as OwnedSocket)[handlersOf].streamClosed(undefined);
+}
+
 /** A name with several addresses fails with one error for each: the first says what is wrong. */
 function firstError(error: Error): Error {
   return error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
@@ -110,28 +120,31 @@ function firstError(error: Error): Error {
 class WebSocketStream implements ByteStream {
   #transport: Transport | undefined;
   readonly #abort = new AbortController();
-  readonly #onDrain: () => void;
+  readonly #handlers: ByteStreamHandlers;
   #isBehind = false;
   readonly #onWritten = (): void => {
     if (!this.#isBehind || this.bufferedBytes > 0) return;
     this.#isBehind = false;
-    this.#onDrain();
+    this.#handlers.streamDrained();
   };
 
   constructor(target: Target, localAddress: string | undefined, handlers: ByteStreamHandlers) {
-    this.#onDrain = handlers.onDrain;
+    this.#handlers = handlers;
     const host = target.host.includes(':') ? `[${target.host}]` : target.host;
     const url = `ws://${host}:${target.port}${target.webSocketPath}`;
-    connectWebSocket(url, { localAddress, signal: this.#abort.signal }).then((transport) => {
-      this.#transport = transport;
-      transport.start({
-        data: (chunk) => handlers.onBytes(chunk, chunk.length),
-        // Each write has its own callback.
-        drain: () => {},
-        close: (error) => handlers.onClose(error),
-      });
-      handlers.onOpen();
-    }, handlers.onClose);
+    connectWebSocket(url, { localAddress, signal: this.#abort.signal }).then(
+      (transport) => {
+        this.#transport = transport;
+        transport.start({
+          data: (chunk) => handlers.streamHasBytes(chunk, chunk.length),
+          // Each write has its own callback.
+          drain: () => {},
+          close: (error) => handlers.streamClosed(error),
+        });
+        handlers.streamOpened();
+      },
+      (error: Error) => handlers.streamClosed(error),
+    );
   }
 
   get bufferedBytes(): number {

@@ -1,34 +1,28 @@
 /** One connection to the broker: a byte stream, the packets cut out of it, and a buffer for what is to be sent. */
-import { type ByteStream, openByteStream } from './byte-stream.ts';
+import { type ByteStream, type ByteStreamHandlers, openByteStream } from './byte-stream.ts';
 import { LoadError } from './load-error.ts';
 import { PacketCutter, type PacketReceiver } from './packet-cutter.ts';
 import type { Target } from './target.ts';
 
-export interface LinkOptions {
-  readonly target: Target;
-  /** Number of the connection. */
-  readonly index: number;
+/** Who made a link and is told what becomes of it. Takes the packets that come first; `Link.receiver` is set to another one later. */
+export interface LinkOwner extends PacketReceiver {
   /** In messages: `publisher 7`. */
   readonly name: string;
-  /** Bytes of the largest PUBLISH that is expected. */
-  readonly publishBytes: number;
-  /** Takes what comes first. `Link.receiver` is set to another one later. */
-  readonly receiver: PacketReceiver;
-  readonly onOpen: () => void;
+  /** Bytes can be sent from now on. */
+  linkOpened(link: Link): void;
   /** The connection has failed, or was closed before `end` was called. Called once. */
-  readonly onFailure: (error: Error) => void;
+  linkFailed(error: Error): void;
   /** The system has taken all that was written. */
-  readonly onDrain: () => void;
+  linkDrained(): void;
 }
 
 const outboxBytesMin = 64;
 const noBytes = new Uint8Array(0);
 
-export class Link {
-  readonly #name: string;
+export class Link implements ByteStreamHandlers {
+  readonly #owner: LinkOwner;
   readonly #stream: ByteStream;
   readonly #cutter: PacketCutter;
-  readonly #onFailure: (error: Error) => void;
   #isOver = false;
   /** Bytes that have come. */
   receivedBytes = 0;
@@ -36,18 +30,14 @@ export class Link {
   #outbox: Uint8Array = noBytes;
   #outboxLength = 0;
 
-  constructor(options: LinkOptions) {
-    this.#name = options.name;
-    this.#onFailure = options.onFailure;
-    this.#cutter = new PacketCutter(options.receiver, options.publishBytes);
-    this.#stream = openByteStream(options.target, options.index, {
-      onOpen: () => {
-        if (!this.#isOver) options.onOpen();
-      },
-      onBytes: (bytes, length) => this.#receive(bytes, length),
-      onDrain: options.onDrain,
-      onClose: (error) => this.#fail(error ?? new LoadError('the broker closed the connection')),
-    });
+  /**
+   * @param index number of the connection
+   * @param publishBytes of the largest PUBLISH that is expected
+   */
+  constructor(target: Target, index: number, publishBytes: number, owner: LinkOwner) {
+    this.#owner = owner;
+    this.#cutter = new PacketCutter(owner, publishBytes);
+    this.#stream = openByteStream(target, index, this);
   }
 
   set receiver(receiver: PacketReceiver) {
@@ -121,7 +111,21 @@ export class Link {
     this.#stream.destroy();
   }
 
-  #receive(bytes: Uint8Array, length: number): void {
+  /** The stream's business, as the next three. */
+  streamOpened(): void {
+    if (!this.#isOver) this.#owner.linkOpened(this);
+  }
+
+  streamDrained(): void {
+    this.#owner.linkDrained();
+  }
+
+  streamClosed(error: Error | undefined): void {
+    if (this.#isOver) return;
+    this.#fail(error ?? new LoadError('the broker closed the connection'));
+  }
+
+  streamHasBytes(bytes: Uint8Array, length: number): void {
     if (this.#isOver) return;
     this.receivedBytes += length;
     try {
@@ -135,7 +139,7 @@ export class Link {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stream.destroy();
-    this.#onFailure(new LoadError(`${this.#name}: ${explain(error)}`, { cause: error }));
+    this.#owner.linkFailed(new LoadError(`${this.#owner.name}: ${explain(error)}`, { cause: error }));
   }
 }
 

@@ -1,11 +1,12 @@
 /** Opens many connections, at a rate or as fast as the broker answers. */
 import { Failures } from './failures.ts';
-import { openLink } from './handshake.ts';
+import { connectFormOf, Handshake, type SessionOptions } from './handshake.ts';
 import { Latencies, type LatencySummary } from './latency.ts';
 import type { Link } from './link.ts';
 import { LoadError } from './load-error.ts';
 import { grouped, pause, type RunControl } from './run-control.ts';
 import type { Target } from './target.ts';
+import type { ConnectForm } from './wire.ts';
 
 export interface OpenLinksOptions {
   readonly target: Target;
@@ -57,6 +58,8 @@ export async function openLinks(
 
 class Opening {
   readonly #options: OpenLinksOptions;
+  readonly #session: SessionOptions;
+  readonly #connect: ConnectForm;
   readonly #links: Link[];
   readonly #control: RunControl;
   readonly #open: Link[] = [];
@@ -70,7 +73,10 @@ class Opening {
   #firstError: Error | undefined;
 
   constructor(options: OpenLinksOptions, links: Link[], control: RunControl) {
+    const { target, isPersistent, keepAlive, publishBytes } = options;
     this.#options = options;
+    this.#session = { target, isPersistent, keepAlive, publishBytes, qos: 0, topicFilters: [] };
+    this.#connect = connectFormOf(this.#session);
     this.#links = links;
     this.#control = control;
   }
@@ -104,66 +110,62 @@ class Opening {
     };
   }
 
+  get #isStopped(): boolean {
+    return this.#control.signal?.aborted === true || this.#firstError !== undefined;
+  }
+
   #isOver(): boolean {
-    if (this.#control.signal?.aborted || this.#firstError !== undefined) return true;
+    if (this.#isStopped) return true;
     const isWaiting = this.#begun > this.#settled;
     return isWaiting && performance.now() - this.#lastMs > silenceMs && this.#begun === this.#startedMax();
   }
 
   /** Connections that may have been begun by now. */
   #startedMax(): number {
-    return Math.min(this.#options.connections, this.#settled + this.#options.atOnce, this.#dueBy(performance.now()));
-  }
-
-  #dueBy(nowMs: number): number {
-    const { rate, connections } = this.#options;
-    if (rate === undefined) return connections;
-    return Math.min(connections, Math.floor(((nowMs - this.#startMs) * rate) / 1000) + 1);
+    const { connections, atOnce, rate } = this.#options;
+    const startedMax = Math.min(connections, this.#settled + atOnce);
+    if (rate === undefined) return startedMax;
+    return Math.min(startedMax, Math.floor(((performance.now() - this.#startMs) * rate) / 1000) + 1);
   }
 
   /** Begins what may begin now. */
   readonly #step = (): void => {
-    clearTimeout(this.#timer);
-    if (this.#isOver()) return;
+    if (this.#isStopped) return;
     const startedMax = this.#startedMax();
     while (this.#begun < startedMax) this.#begin(this.#begun++);
     const { rate, connections } = this.#options;
     if (rate !== undefined && this.#begun < connections) {
+      clearTimeout(this.#timer);
       const dueMs = this.#startMs + (this.#begun * 1000) / rate;
       this.#timer = setTimeout(this.#step, Math.max(1, dueMs - performance.now()));
     }
   };
 
   #begin(index: number): void {
-    const { target, namePrefix, rate, isPersistent, keepAlive, publishBytes } = this.#options;
+    const { namePrefix, rate } = this.#options;
     const beganMs = rate === undefined ? performance.now() : this.#startMs + (index * 1000) / rate;
-    const clientIdentifier = `${namePrefix}-${index}`;
-    let isOpen = false;
-    const opened = openLink(
-      {
-        ...{ target, index, clientIdentifier, isPersistent, keepAlive, publishBytes, qos: 0, topicFilters: [] },
-        onFailure: (error) => {
-          if (isOpen) this.#options.onLost(error);
-        },
-        onDrain: () => {},
-      },
-      (link) => this.#links.push(link),
-    );
-    opened.then(
-      ({ link }) => {
-        isOpen = true;
-        this.#lastMs = performance.now();
-        this.#latencies.record(this.#lastMs - beganMs);
-        this.#open.push(link);
-        this.#options.onOpen(link);
-        this.#settle();
-      },
-      (error: Error) => {
-        if (this.#open.length === 0 && this.#failures.count === 0) this.#firstError = error;
-        this.#failures.add(error, clientIdentifier);
-        this.#settle();
-      },
-    );
+    const name = `${namePrefix}-${index}`;
+    this.#links.push(new Attempt(this.#session, this.#connect, index, name, beganMs, this).link);
+  }
+
+  /** An attempt's business, as the next two. */
+  opened(attempt: Attempt): void {
+    const { link } = attempt;
+    this.#lastMs = performance.now();
+    this.#latencies.record(this.#lastMs - attempt.beganMs);
+    this.#open.push(link);
+    this.#options.onOpen(link);
+    this.#settle();
+  }
+
+  failed(attempt: Attempt, error: Error): void {
+    if (this.#open.length === 0 && this.#failures.count === 0) this.#firstError = error;
+    this.#failures.add(error, attempt.name);
+    this.#settle();
+  }
+
+  lost(error: Error): void {
+    this.#options.onLost(error);
   }
 
   #settle(): void {
@@ -175,5 +177,35 @@ class Opening {
     if (this.#control.signal?.aborted) return;
     const silent = new LoadError(`no answer for ${silenceMs / 1000} s`);
     for (let left = this.#options.connections - this.#settled; left > 0; left--) this.#failures.add(silent);
+  }
+}
+
+/** One connection that is being made. */
+class Attempt extends Handshake {
+  readonly beganMs: number;
+  readonly #opening: Opening;
+  #isOpen = false;
+
+  constructor(
+    session: SessionOptions,
+    connect: ConnectForm,
+    index: number,
+    name: string,
+    beganMs: number,
+    opening: Opening,
+  ) {
+    super(session, connect, index, name);
+    this.beganMs = beganMs;
+    this.#opening = opening;
+  }
+
+  protected override opened(): void {
+    this.#isOpen = true;
+    this.#opening.opened(this);
+  }
+
+  override linkFailed(error: Error): void {
+    if (this.#isOpen) this.#opening.lost(error);
+    else this.#opening.failed(this, error);
   }
 }

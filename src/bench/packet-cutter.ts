@@ -15,13 +15,14 @@ export interface PacketReceiver {
 const foreignPacketBytesMax = 65_536;
 
 const carryBytesMin = 64;
+const noBytes = new Uint8Array(0);
 
 export class PacketCutter {
   receiver: PacketReceiver;
   /** Bytes of the largest packet that is expected. */
   readonly #packetBytesMax: number;
   /** The beginning of a packet whose rest is still to come: the first `#carriedBytes` bytes. */
-  #carry = new Uint8Array(0);
+  #carry = noBytes;
   #carriedBytes = 0;
   /** Set by `#measure`. */
   #bodyOffset = 0;

@@ -30,6 +30,9 @@ export const disconnectPacket: Uint8Array = Uint8Array.of(firstByte.disconnect, 
 /** The same in both versions. */
 export const pingreqPacket: Uint8Array = Uint8Array.of(firstByte.pingreq, 0);
 
+/** First byte and Remaining Length. */
+const fixedHeaderBytesMax = 5;
+
 /** Flags of CONNECT; in 3.1.1 Clean Start is Clean Session. */
 const connectFlag = { cleanStart: 0x02, password: 0x40, username: 0x80 } as const;
 /** The property: 3600 seconds. */
@@ -110,7 +113,6 @@ export function emptyRetainedPacket(protocol: Protocol, topic: string, packetIde
 
 export interface ConnectFields {
   readonly protocol: Protocol;
-  readonly clientIdentifier: string;
   /** Whether the session outlives the connection, at MQTT 5 by an hour; otherwise it is clean. */
   readonly isPersistent: boolean;
   readonly username?: string | undefined;
@@ -121,26 +123,52 @@ export interface ConnectFields {
   readonly receiveMaximum?: number | undefined;
 }
 
-export function connectPacket(fields: ConnectFields): Uint8Array {
-  const { protocol, clientIdentifier, isPersistent, username, password, keepAlive = 0, receiveMaximum } = fields;
-  const version = protocol === '5' ? 5 : 4;
-  const flags =
-    (isPersistent ? 0 : connectFlag.cleanStart) |
-    (username === undefined ? 0 : connectFlag.username) |
-    (password === undefined ? 0 : connectFlag.password);
-  const values = [
-    ...(isPersistent ? sessionExpiryInterval : []),
-    ...(receiveMaximum === undefined ? [] : [receiveMaximumIdentifier, receiveMaximum >> 8, receiveMaximum & 0xff]),
-  ];
-  const properties = protocol === '5' ? [values.length, ...values] : [];
-  return packet(firstByte.connect, [
-    ...text('MQTT'),
-    ...[version, flags, keepAlive >> 8, keepAlive & 0xff],
-    ...properties,
-    ...text(clientIdentifier),
-    ...(username === undefined ? [] : text(username)),
-    ...(password === undefined ? [] : text(password)),
-  ]);
+/** CONNECT packets that are alike but for the Client Identifier. Of many, each costs a copy. */
+export class ConnectForm {
+  /** Variable header and properties. */
+  readonly #before: Uint8Array;
+  /** User name and password. */
+  readonly #after: Uint8Array;
+
+  constructor({ protocol, isPersistent, username, password, keepAlive = 0, receiveMaximum }: ConnectFields) {
+    const version = protocol === '5' ? 5 : 4;
+    const flags =
+      (isPersistent ? 0 : connectFlag.cleanStart) |
+      (username === undefined ? 0 : connectFlag.username) |
+      (password === undefined ? 0 : connectFlag.password);
+    const values = [
+      ...(isPersistent ? sessionExpiryInterval : []),
+      ...(receiveMaximum === undefined ? [] : [receiveMaximumIdentifier, receiveMaximum >> 8, receiveMaximum & 0xff]),
+    ];
+    const properties = protocol === '5' ? [values.length, ...values] : [];
+    const keepAliveBytes = [keepAlive >> 8, keepAlive & 0xff];
+    this.#before = Uint8Array.from([...text('MQTT'), version, flags, ...keepAliveBytes, ...properties]);
+    this.#after = Uint8Array.from([
+      ...(username === undefined ? [] : text(username)),
+      ...(password === undefined ? [] : text(password)),
+    ]);
+  }
+
+  /** The packet, in memory of Node's pool: a `Uint8Array` of its own is turned into a Buffer by the socket, for more than it costs itself. */
+  packet(clientIdentifier: string): Uint8Array {
+    const before = this.#before;
+    const after = this.#after;
+    const identifierBytes = Buffer.byteLength(clientIdentifier);
+    const remainingLength = before.length + 2 + identifierBytes + after.length;
+    const bytes = Buffer.allocUnsafe(fixedHeaderBytesMax + remainingLength);
+    bytes[0] = firstByte.connect;
+    let at = 1;
+    let left = remainingLength;
+    for (; left > 0x7f; left >>= 7) bytes[at++] = (left & 0x7f) | 0x80;
+    bytes[at++] = left;
+    bytes.set(before, at);
+    at += before.length;
+    bytes[at++] = identifierBytes >> 8;
+    bytes[at++] = identifierBytes & 0xff;
+    at += bytes.write(clientIdentifier, at);
+    bytes.set(after, at);
+    return bytes.subarray(0, at + after.length);
+  }
 }
 
 /** @param packetIdentifier 1 to 65,535 */
