@@ -1,7 +1,11 @@
 /** Cases of very many connections, subscriptions and messages: what is done, and which figures it gives. */
 
 import { defaultDeliveryWindow } from '../src/bench/budget.ts';
-import { type ConnectionStormResult, runConnectionStorm } from '../src/bench/connection-storm.ts';
+import {
+  type ConnectionStormOptions,
+  type ConnectionStormResult,
+  runConnectionStorm,
+} from '../src/bench/connection-storm.ts';
 import { parseFlow } from '../src/bench/flow.ts';
 import { type LoadOptions, type LoadResult, runLoad } from '../src/bench/load.ts';
 import type { MemoryGrowth } from '../src/bench/process-memory.ts';
@@ -9,6 +13,7 @@ import { type QueuedMessagesResult, runQueuedMessages } from '../src/bench/queue
 import { type RetainedReplayResult, runRetainedReplay } from '../src/bench/retained-replay.ts';
 import { runSubscriptionStorm, type SubscriptionStormResult } from '../src/bench/subscription-storm.ts';
 import type { Target } from '../src/bench/target.ts';
+import { practiseConnections } from './practice.ts';
 
 /**
  * - `connections`: as fast as the broker answers, 100 at once.
@@ -125,11 +130,13 @@ export async function runStorm(
   switch (job.kind) {
     case 'connections':
     case 'idle': {
-      const result = await runConnectionStorm({
+      const options: ConnectionStormOptions = {
         ...{ ...names, target, brokerProcessId, rate: undefined, atOnce: handshakesAtOnce },
         ...{ connections: job.count, isPersistent: false, keepAlive: 0 },
         holdSeconds: job.kind === 'idle' ? job.holdSeconds : 0,
-      });
+      };
+      if (job.kind === 'connections') await practiseConnections(options);
+      const result = await runConnectionStorm(options);
       return job.kind === 'idle' ? idleFigures(result) : connectionFigures(result);
     }
     case 'subscriptions':
