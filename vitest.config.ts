@@ -5,6 +5,7 @@ import { SlowestFirst } from './test/support/slowest-first.ts';
 const alone = [
   'test/*.test.ts',
   ...['bench', 'crash', 'scripts', 'support'].map((folder) => `test/${folder}/**/*.test.ts`),
+  'test/broker/chunk-memory.test.ts',
   'test/cli/dissect/{golden,tshark}.test.ts',
 ];
 

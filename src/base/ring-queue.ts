@@ -2,6 +2,8 @@ import { assert } from './assert.ts';
 
 /** Slots of a queue that holds little; a power of two. */
 const capacityMin = 8;
+/** A queue of no more slots keeps them: what fills and empties all the time is not moved about. */
+const keptCapacity = 64;
 
 /**
  * First in, first out, without moving what is in it: an array used as a ring.
@@ -9,7 +11,7 @@ const capacityMin = 8;
  *   slots   [ c d . . . . a b ]      capacity 8, always a power of two
  *                         ^head      length 4
  *
- * It doubles when full and halves when only a quarter is used, so a burst does not keep its memory.
+ * It doubles when full, and halves when only a quarter is used of more than 64 slots, so a burst does not keep its memory.
  */
 export class RingQueue<T> {
   #slots: (T | undefined)[] = newSlots(capacityMin);
@@ -36,7 +38,7 @@ export class RingQueue<T> {
     this.#slots[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#slots.length - 1);
     this.#length--;
-    if (this.#length * 4 <= this.#slots.length && this.#slots.length > capacityMin) {
+    if (this.#length * 4 <= this.#slots.length && this.#slots.length > keptCapacity) {
       this.#resize(this.#slots.length / 2);
     }
     return item;

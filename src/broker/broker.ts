@@ -360,7 +360,8 @@ class Context implements BrokerContext {
     this.#isFlushDeferred = false;
     const connections = this.#toFlush;
     this.#toFlush = [];
-    for (const connection of connections) connection.flush();
+    // A publisher's acknowledgement was appended after what its messages gave to others, and goes first: it can go on meanwhile.
+    for (let index = connections.length - 1; index >= 0; index--) (connections[index] as PacketOutput).flush();
     this.wireForms.clear();
   };
 

@@ -21,6 +21,7 @@ import { watch } from './hooks.ts';
 import type { BrokerListener } from './listener.ts';
 import { packetSizeLimit } from './options.ts';
 import { PacketOutput } from './packet-output.ts';
+import { KnownTopic } from './quick-way.ts';
 import { QosZeroRelay } from './relay.ts';
 import type { Session } from './session.ts';
 
@@ -50,6 +51,8 @@ export class Connection extends PacketOutput implements TransportHandlers {
   #packetSizeMax: number;
   /** Made with the first message that takes the quick way: many clients only listen. */
   #relay: QosZeroRelay | undefined = undefined;
+  /** Made with the first message that takes a quick way. */
+  #knownTopic: KnownTopic | undefined = undefined;
   #refusals: { count: number; readonly since: number } | undefined = undefined;
   #lastReceivedAt: number;
 
@@ -75,6 +78,12 @@ export class Connection extends PacketOutput implements TransportHandlers {
   get relay(): QosZeroRelay {
     this.#relay ??= new QosZeroRelay(this.context, this);
     return this.#relay;
+  }
+
+  /** The topic that its client published to last. */
+  get knownTopic(): KnownTopic {
+    this.#knownTopic ??= new KnownTopic();
+    return this.#knownTopic;
   }
 
   /** Sends what the relay has gathered on its way, before anything that came later. */

@@ -10,6 +10,10 @@ import { RingQueue } from '../base/ring-queue.ts';
 import type { Delivery } from './delivery.ts';
 import type { RestingDeliveries } from './resting-deliveries.ts';
 
+/** So many emptied rings are kept for whoever needs one next: a queue that fills and empties all the time makes none. */
+const spareRingsMax = 256;
+const spareRings: RingQueue<Delivery>[] = [];
+
 export type QueueOutcome = 'queued' | 'too-many' | 'too-large';
 
 export interface QueueLimits {
@@ -78,7 +82,7 @@ export class DeliveryQueue {
     this.#noteExpiry(delivery.message.expiresAt);
     if (this.#resting === undefined && this.#tail === undefined) this.#pushToHead(delivery);
     else {
-      this.#tail ??= new RingQueue<Delivery>();
+      this.#tail ??= emptyRing();
       this.#tail.push(delivery);
     }
     return 'queued';
@@ -98,8 +102,12 @@ export class DeliveryQueue {
   shift(): Delivery | undefined {
     const delivery = this.peek();
     if (delivery === undefined) return undefined;
-    this.#head?.shift();
-    if (this.#head?.length === 0) this.#head = undefined;
+    const head = this.#head as RingQueue<Delivery>;
+    head.shift();
+    if (head.length === 0) {
+      this.#head = undefined;
+      if (spareRings.length < spareRingsMax) spareRings.push(head);
+    }
     this.#countOut(delivery);
     return delivery;
   }
@@ -169,7 +177,7 @@ export class DeliveryQueue {
   }
 
   #pushToHead(delivery: Delivery): void {
-    this.#head ??= new RingQueue<Delivery>();
+    this.#head ??= emptyRing();
     this.#head.push(delivery);
   }
 
@@ -197,4 +205,8 @@ export class DeliveryQueue {
     }
     return alive.length === 0 ? undefined : alive;
   }
+}
+
+function emptyRing(): RingQueue<Delivery> {
+  return spareRings.pop() ?? new RingQueue<Delivery>();
 }

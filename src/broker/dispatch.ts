@@ -6,11 +6,22 @@ import { handleConnect } from './connect.ts';
 import type { Connection } from './connection.ts';
 import { handleDisconnect } from './disconnect.ts';
 import { handleAuth } from './enhanced-authentication.ts';
-import { receivePuback, receivePubcomp, receivePublish, receivePubrec, receivePubrel } from './publish.ts';
+import { receivePublish, receivePubrel, untilStoreFollows } from './publish.ts';
+import { takePublishRun, takePubrelRun } from './publish-run.ts';
+import {
+  receivePuback,
+  receivePubcomp,
+  receivePubrec,
+  shortAcknowledgeSize,
+  takeAcknowledgeRun,
+} from './receive-acknowledge.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 
+/** First bytes of PUBLISH without DUP and RETAIN. */
 const publishQos0 = 0x30;
-const shortAcknowledgeSize = 4;
+const publishQos1 = 0x32;
+const publishQos2 = 0x34;
+const pubrelFirstByte = 0x62;
 
 /**
  * Handles the packet that the connection's framer stands at.
@@ -24,14 +35,16 @@ export function processPacket(connection: Connection): Promise<void> | undefined
     const first = bytes[packetStart] as number;
     if (first === publishQos0) {
       if (connection.relay.take()) return undefined;
+    } else if (first === publishQos1 || first === publishQos2) {
+      connection.flushRelay();
+      if (takePublishRun(connection)) return untilStoreFollows(context);
     } else if (end - packetStart === shortAcknowledgeSize && !context.logsPackets) {
       // Two bytes of identifier and success: no packet object is needed.
-      const packetIdentifier = ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number);
-      if (packetIdentifier !== 0) {
-        const type = first >> 4;
-        if (type === PacketType.PUBACK) return void receivePuback(connection, packetIdentifier);
-        if (type === PacketType.PUBREC) return void receivePubrec(connection, packetIdentifier, 0);
-        if (type === PacketType.PUBCOMP) return void receivePubcomp(connection, packetIdentifier);
+      if (first === pubrelFirstByte) {
+        connection.flushRelay();
+        if (takePubrelRun(connection)) return untilStoreFollows(context);
+      } else if (takeAcknowledgeRun(connection)) {
+        return undefined;
       }
     }
     connection.flushRelay();

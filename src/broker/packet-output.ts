@@ -15,6 +15,7 @@ import type { ProtocolVersion, QoS } from '../protocol/version.ts';
 import type { PeerAddress, Transport } from '../transport/transport.ts';
 import type { ClientIdentity } from './auth.ts';
 import type { BrokerContext } from './context.ts';
+import type { Delivery } from './delivery.ts';
 import { behindBytes } from './flow-control.ts';
 import type { BrokerListener } from './listener.ts';
 import type { Message } from './message.ts';
@@ -191,8 +192,7 @@ export abstract class PacketOutput extends WheelTimer implements TapSubject {
   ): void {
     const { store } = this.context;
     const isUntouched = staged === undefined || staged === store?.stagedCount;
-    const isFirst = this.#heldBack === undefined || this.#heldBack.length === 0;
-    if (store === undefined || (isUntouched && isFirst)) {
+    if (store === undefined || (isUntouched && !this.holdsBack)) {
       this.sendAcknowledge(type, packetIdentifier, reasonCode, properties);
       return;
     }
@@ -201,6 +201,11 @@ export abstract class PacketOutput extends WheelTimer implements TapSubject {
     if (isUntouched) safe();
     else if (message === undefined) store.whenSafe(safe);
     else store.whenKept(message, safe);
+  }
+
+  /** Whether acknowledgements wait for the store, which later ones must not overtake. */
+  get holdsBack(): boolean {
+    return this.#heldBack !== undefined && this.#heldBack.length > 0;
   }
 
   /** Sends something once the store is safe, in the order of the calls; not at all if the connection ends before. */
@@ -290,6 +295,12 @@ export abstract class PacketOutput extends WheelTimer implements TapSubject {
     ) {
       return this.#encodeForThisClient(output, message, qos, retain, subscriptionIdentifiers);
     }
+    const { packet } = message;
+    if (packet !== undefined && message.qos === qos && !retain && message.isPacketV5 === (this.version === 5)) {
+      if (message.packetEnd - message.packetStart > this.peerMaximumPacketSize) return false;
+      output.appendRange(packet, message.packetStart, message.packetEnd);
+      return true;
+    }
     wireForms.select(message, this.version, qos, retain, message.expiresAt === 0 ? 0 : clock.now());
     if (wireForms.end - wireForms.start > this.peerMaximumPacketSize) return false;
     output.appendRange(wireForms.bytes, wireForms.start, wireForms.end);
@@ -336,6 +347,73 @@ export abstract class PacketOutput extends WheelTimer implements TapSubject {
     }
     const output = this.#openOutput();
     output.appendRange(bytes, start, end);
+    this.#appended(output);
+  }
+
+  /** Whether the client may be sent PUBLISH packets of this version's form, MQTT 5 or before, as they came in. */
+  takesPackets(isV5: boolean): boolean {
+    return (
+      (this.version === 5) === isV5 &&
+      this.outboundAliases === undefined &&
+      this.listener.settings.mountPoint === '' &&
+      !this.context.logsPackets
+    );
+  }
+
+  /**
+   * Appends the packets that the messages of the first `count` deliveries came in, each with its Packet Identifier. Those that lie behind
+   * one another are copied together.
+   */
+  sendPackets(deliveries: readonly Delivery[], count: number): void {
+    const output = this.#openOutput();
+    let position = output.length;
+    const first = (deliveries[0] as Delivery).message;
+    let { packet, packetStart, packetEnd } = first;
+    for (let index = 1; index < count; index++) {
+      const { message } = deliveries[index] as Delivery;
+      if (message.packet !== packet || message.packetStart !== packetEnd) {
+        output.appendRange(packet as Uint8Array, packetStart, packetEnd);
+        packet = message.packet;
+        packetStart = message.packetStart;
+      }
+      packetEnd = message.packetEnd;
+    }
+    output.appendRange(packet as Uint8Array, packetStart, packetEnd);
+    const { bytes } = output;
+    let payloadBytes = 0;
+    for (let index = 0; index < count; index++) {
+      const { message, packetIdentifier } = deliveries[index] as Delivery;
+      const at = position + message.identifierStart - message.packetStart;
+      bytes[at] = packetIdentifier >> 8;
+      bytes[at + 1] = packetIdentifier;
+      position += message.packetEnd - message.packetStart;
+      payloadBytes += message.payloadLength;
+    }
+    const { counters } = this.context;
+    counters.messagesSent += count;
+    counters.publishMessagesSent += count;
+    counters.publishBytesSent += payloadBytes;
+    this.#appended(output);
+  }
+
+  /** Appends acknowledgements with Reason Code 0 of the first `count` identifiers, in the short form that all versions have. */
+  sendAcknowledges(type: PublishAcknowledgeType, identifiers: Uint16Array, count: number): void {
+    if (this.state === 'closed' || count === 0) return;
+    const output = this.#openOutput();
+    output.ensure(4 * count);
+    const { bytes } = output;
+    const firstByte = (type << 4) | (type === PacketType.PUBREL ? 2 : 0);
+    let position = output.length;
+    for (let index = 0; index < count; index++) {
+      const identifier = identifiers[index] as number;
+      bytes[position] = firstByte;
+      bytes[position + 1] = 2;
+      bytes[position + 2] = identifier >> 8;
+      bytes[position + 3] = identifier;
+      position += 4;
+    }
+    output.length = position;
+    this.context.counters.messagesSent += count;
     this.#appended(output);
   }
 

@@ -1,5 +1,5 @@
 /**
- * PUBLISH and its acknowledgements, in both directions.
+ * PUBLISH and PUBREL of publishers, one at a time; many at once take the quick ways of `relay.ts` and `publish-run.ts`.
  *
  *     publisher ─PUBLISH─▶ receivePublish ─▶ (alias, limits) ─▶ mayPublish ─▶ onPublish hook ─▶ QoS 0, 1: context.publish
  *                                                                                        └▶ QoS 2: kept until receivePubrel
@@ -16,7 +16,7 @@ import { isReservedTopic } from './reserved-topics.ts';
 import type { Session } from './session.ts';
 
 /** Bytes of QoS 2 messages that one client may leave unreleased. */
-const unreleasedBytesMax = 64 * 1024 * 1024;
+export const unreleasedBytesMax = 64 * 1024 * 1024;
 
 /** A PUBLISH came in on an open connection. */
 export function receivePublish(connection: Connection, packet: PublishPacket): Promise<void> | undefined {
@@ -129,53 +129,6 @@ export function receivePubrel(connection: Connection, packet: AcknowledgePacket)
   return untilStoreFollows(context);
 }
 
-/** A PUBACK came in, by identifier alone: the commonest packet at QoS 1. */
-export function receivePuback(connection: Connection, packetIdentifier: number): void {
-  const session = connection.session as Session;
-  const delivery = session.outbound.puback(packetIdentifier);
-  if (delivery !== undefined) session.delivered(delivery);
-  else forbidMismatch(session, 'PUBACK', packetIdentifier);
-}
-
-export function receivePubrec(connection: Connection, packetIdentifier: number, reasonCode: number): void {
-  const session = connection.session as Session;
-  const delivery = session.outbound.identifiers.get(packetIdentifier);
-  const outcome = session.outbound.pubrec(packetIdentifier, reasonCode);
-  if (outcome === 'release') {
-    const staged = connection.context.store?.stagedCount;
-    if (delivery !== undefined) session.released(delivery);
-    // A PUBREL that the store knows nothing of would be followed by the message itself after a crash.
-    connection.acknowledgeWhenSafe(PacketType.PUBREL, packetIdentifier, ReasonCode.success, undefined, staged);
-  } else if (outcome === 'ended') {
-    if (delivery !== undefined) session.delivered(delivery);
-  } else if (delivery !== undefined) {
-    forbidMismatch(session, 'PUBREC', packetIdentifier);
-  } else if (!isFailure(reasonCode)) {
-    // Nothing is known of it here, so the client is to forget it, too. [MQTT 5.0 §4.3.3]
-    connection.sendAcknowledge(
-      PacketType.PUBREL,
-      packetIdentifier,
-      connection.version === 5 ? ReasonCode.packetIdentifierNotFound : ReasonCode.success,
-    );
-  }
-}
-
-export function receivePubcomp(connection: Connection, packetIdentifier: number): void {
-  const session = connection.session as Session;
-  const delivery = session.outbound.pubcomp(packetIdentifier);
-  if (delivery !== undefined) session.delivered(delivery);
-  else forbidMismatch(session, 'PUBCOMP', packetIdentifier);
-}
-
-/** An acknowledgement of unknown identifiers is let pass; one of the wrong kind is no way to go on. [MQTT 5.0 §4.3] */
-function forbidMismatch(session: Session, packetName: string, packetIdentifier: number): void {
-  const delivery = session.outbound.identifiers.get(packetIdentifier);
-  if (delivery === undefined) return;
-  throw new ProtocolError(
-    `${packetName} for Packet Identifier ${packetIdentifier}, a QoS ${delivery.qos} message that is ${delivery.state.replace('-', ' ')}`,
-  );
-}
-
 function decide(
   connection: Connection,
   packet: PublishPacket,
@@ -236,7 +189,7 @@ function accept(
 }
 
 /** Who publishes faster than the disk takes it is not read for a while. */
-function untilStoreFollows({ store }: BrokerContext): Promise<void> | undefined {
+export function untilStoreFollows({ store }: BrokerContext): Promise<void> | undefined {
   return store?.isBehind === true ? new Promise((resolve) => store.whenSafe(resolve)) : undefined;
 }
 

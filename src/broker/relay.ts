@@ -13,9 +13,9 @@ import { decodePublish } from '../codec/index.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import { Message } from './message.ts';
-import { isRelayedTopic } from './publish.ts';
+import { mayTakeQuickWay } from './quick-way.ts';
 import { deliver, deliverAll } from './route-delivery.ts';
-import type { Receiver, Route } from './routes.ts';
+import type { Receiver } from './routes.ts';
 
 const noBytes = new Uint8Array(0);
 /** Larger packets gain nothing from it. */
@@ -26,10 +26,6 @@ const transcodingGrowthMax = 2;
 export class QosZeroRelay {
   readonly #context: BrokerContext;
   readonly #connection: Connection;
-  /** Where the run's packets go; undefined before the first. */
-  #route: Route | undefined = undefined;
-  /** Two bytes of length and the bytes of the Topic Name, as they stood in the run's first packet. */
-  #topic: Uint8Array = noBytes;
   #bytes: Uint8Array = noBytes;
   #start = 0;
   #end = 0;
@@ -47,7 +43,7 @@ export class QosZeroRelay {
    * @returns false if it must go the general way
    */
   take(): boolean {
-    const { framer, version } = this.#connection;
+    const { framer, knownTopic, version } = this.#connection;
     const { bytes, packetStart, bodyStart, end } = framer;
     const topicEnd = bodyStart + 2 + (((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number));
     let payloadStart = topicEnd;
@@ -56,11 +52,13 @@ export class QosZeroRelay {
       payloadStart++;
     }
     if (payloadStart > end || end - packetStart > relayedBytesMax) return false;
-    if (!this.#isSameTopic(bytes, bodyStart, topicEnd)) {
+    if (!knownTopic.is(bytes, bodyStart, topicEnd)) {
       this.flush();
-      if (!this.#begin(bytes, packetStart, bodyStart, topicEnd, end)) return false;
+      if (!mayTakeQuickWay(this.#connection)) return false;
+      if (!knownTopic.change(this.#context, bytes, packetStart, bodyStart, topicEnd, end, version)) return false;
+      this.#startAt(bytes, packetStart);
     } else if (this.#count === 0) {
-      if (this.#route === undefined || !this.#isRelaying()) return false;
+      if (!mayTakeQuickWay(this.#connection)) return false;
       this.#startAt(bytes, packetStart);
     } else if (this.#bytes !== bytes || this.#end !== packetStart) {
       this.flush();
@@ -78,14 +76,10 @@ export class QosZeroRelay {
     const count = this.#count;
     if (count === 0) return;
     this.#count = 0;
-    const { counters, routes, settings } = this.#context;
+    const { counters, settings } = this.#context;
     counters.publishMessagesReceived += count;
     counters.publishBytesReceived += this.#payloadBytes;
-    let route = this.#route as Route;
-    if (!routes.isCurrent(route)) {
-      route = routes.of(route.topicName);
-      this.#route = route;
-    }
+    const route = this.#connection.knownTopic.route(this.#context);
     const bytes = this.#bytes;
     const publisher = this.#connection.session;
     const isV5 = this.#connection.version === 5;
@@ -119,36 +113,6 @@ export class QosZeroRelay {
   abandon(): void {
     this.flush();
     this.#bytes = noBytes;
-    this.#route = undefined;
-    this.#topic = noBytes;
-  }
-
-  #isRelaying(): boolean {
-    const { context } = this.#connection;
-    return (
-      !context.logsPackets &&
-      !context.isShortOfMemory &&
-      context.hooks.onPublish === undefined &&
-      context.settings.messageSizeLimit === 0 &&
-      !context.settings.upgradeOutgoingQos &&
-      // A Session that gets each message several times must not get the run several times. [MQTT-4.6.0-6]
-      !context.settings.allowDuplicateMessages &&
-      !context.isShortOfMemory &&
-      this.#connection.listener.settings.mountPoint === '' &&
-      context.authority.publishesAll
-    );
-  }
-
-  #begin(bytes: Uint8Array, packetStart: number, bodyStart: number, topicEnd: number, end: number): boolean {
-    this.#topic = noBytes;
-    this.#route = undefined;
-    if (!this.#isRelaying()) return false;
-    const { topicName } = decodePublish(bytes, packetStart, bodyStart, end, this.#connection.version);
-    if (!isRelayedTopic(this.#context, topicName)) return false;
-    this.#route = this.#context.routes.of(topicName);
-    this.#topic = bytes.slice(bodyStart, topicEnd);
-    this.#startAt(bytes, packetStart);
-    return true;
   }
 
   #startAt(bytes: Uint8Array, packetStart: number): void {
@@ -156,15 +120,6 @@ export class QosZeroRelay {
     this.#start = packetStart;
     this.#payloadBytes = 0;
     this.#largestPacket = 0;
-  }
-
-  #isSameTopic(bytes: Uint8Array, start: number, end: number): boolean {
-    const topic = this.#topic;
-    const size = end - start;
-    if (size !== topic.length) return false;
-    // From the end: topics of one publisher differ there, if they do.
-    for (let index = size - 1; index >= 0; index--) if (bytes[start + index] !== topic[index]) return false;
-    return true;
   }
 
   /** Whether the receiver gets the bytes as they are, in one of the two versions' forms. */

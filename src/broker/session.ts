@@ -33,6 +33,13 @@ import type { PendingWill } from './will.ts';
 /** Session Expiry Interval of a Session that never expires. [MQTT 5.0 §3.1.2.11.2] */
 export const neverExpires = 0xffff_ffff;
 
+/** So many messages are offered at once at most. */
+export const runMessagesMax = 256;
+/** They are sent together until there are so many bytes, then it is looked again whether the connection has room. */
+const runBytesMax = 65_536;
+/** What is being sent together. */
+const run = new Array<Delivery | undefined>(runMessagesMax).fill(undefined);
+
 const noSubscriptions: ReadonlyMap<string, Subscription> = new Map();
 /** Of all Sessions for which nothing has ever waited. */
 const emptyQueue = new DeliveryQueue();
@@ -300,6 +307,32 @@ export class Session implements RestingSource {
     }
   }
 
+  /** How many messages may be offered before its publishers might have to wait for it; 0 or less if they might now. */
+  get runRoom(): number {
+    return this.outbound.quota + Math.max(0, behindMessages - 1 - this.queue.length);
+  }
+
+  /**
+   * `offer` for messages that come one after the other and go out in the packets they came in, at their own QoS of 1 or 2. They have the
+   * form that the client takes, and the Session is connected and not in the store.
+   */
+  offerRun(messages: readonly Message[]): void {
+    const { outbound } = this;
+    const connection = this.connection as Connection;
+    let count = Math.min(messages.length, outbound.quota, packetIdentifierMax - outbound.count);
+    const isLimited = this.#context.settings.maxInflightBytes !== 0;
+    if (isLimited || this.queue.length > 0 || outbound.hasResends || !connection.hasRoom) count = 0;
+    for (let index = 0; index < count; index++) {
+      const message = messages[index] as Message;
+      run[index] = new Delivery(message, message.qos, false, undefined);
+    }
+    if (count > 0) this.#sendRun(connection, count);
+    for (let index = count; index < messages.length; index++) {
+      const message = messages[index] as Message;
+      this.offer(message, message.qos, false, undefined);
+    }
+  }
+
   /**
    * Sends a retained message to a new subscription without making a Message of it first.
    * @param qos of the subscription
@@ -332,6 +365,10 @@ export class Session implements RestingSource {
         continue;
       }
       if (next.qos !== 0 && !this.#maySend(next.message)) break;
+      if (this.#goesInRun(connection, next)) {
+        this.#drainRun(connection);
+        continue;
+      }
       this.queue.shift();
       if (next.qos === 0) {
         if (this.#isReadable(next)) {
@@ -345,11 +382,15 @@ export class Session implements RestingSource {
     this.#replay();
   }
 
-  /** A PUBACK or PUBCOMP ended a delivery, or a PUBREC refused it: there is room for another. */
+  /** A PUBACK or PUBCOMP ended a delivery, or a PUBREC refused it. Once all that came with it are noted, `goOn` is to be called. */
   delivered(delivery: Delivery): void {
     this.acknowledgements++;
-    this.#forget(delivery);
+    if (delivery.position !== 0) this.#forget(delivery);
     this.#inflightBytes -= delivery.message.payloadLength;
+  }
+
+  /** Deliveries ended: there is room for others. */
+  goOn(): void {
     const { flow } = this.#context;
     if (this.queue.length <= behindMessages >> 2 && flow.isAwaited(this)) flow.release(this);
     if (this.queue.length > 0 || this.replays !== undefined || this.#outbound?.hasResends === true) this.drain();
@@ -443,6 +484,48 @@ export class Session implements RestingSource {
     if (!outbound.hasQuota || outbound.hasResends || outbound.count >= packetIdentifierMax) return false;
     const limit = this.#context.settings.maxInflightBytes;
     return limit === 0 || this.#inflightBytes <= 0 || this.#inflightBytes + message.payloadLength <= limit;
+  }
+
+  /** Whether a queued message may be sent together with others. */
+  #goesInRun(connection: Connection, { message, qos, retain, subscriptionIdentifiers }: Delivery): boolean {
+    return (
+      message.packet !== undefined &&
+      message.qos === qos &&
+      !retain &&
+      subscriptionIdentifiers === undefined &&
+      this.store === undefined &&
+      connection.takesPackets(message.isPacketV5) &&
+      message.packetEnd - message.packetStart <= connection.peerMaximumPacketSize &&
+      this.#context.settings.maxInflightBytes === 0
+    );
+  }
+
+  /** Sends what is first in the queue, and what goes together with it, as far as the quota goes. */
+  #drainRun(connection: Connection): void {
+    const { queue, outbound } = this;
+    const limit = Math.min(runMessagesMax, outbound.quota, packetIdentifierMax - outbound.count);
+    let count = 0;
+    let bytes = 0;
+    while (count < limit && bytes < runBytesMax) {
+      const next = queue.peek();
+      if (next === undefined || !this.#goesInRun(connection, next)) break;
+      queue.shift();
+      bytes += next.message.packetEnd - next.message.packetStart;
+      run[count++] = next;
+    }
+    this.#sendRun(connection, count);
+  }
+
+  /** Sends the first `count` of `run`. */
+  #sendRun(connection: Connection, count: number): void {
+    const { outbound } = this;
+    for (let index = 0; index < count; index++) {
+      const delivery = run[index] as Delivery;
+      outbound.begin(delivery);
+      this.#inflightBytes += delivery.message.payloadLength;
+    }
+    connection.sendPackets(run as readonly Delivery[], count);
+    for (let index = 0; index < count; index++) run[index] = undefined;
   }
 
   #send(connection: Connection, delivery: Delivery): void {

@@ -66,6 +66,19 @@ export class PacketFramer {
     }
   }
 
+  /**
+   * Where the bytes that follow the packet in `bytes` end: whoever handles alike packets together looks for more of them there. It is
+   * `end` if the packet was joined from pieces.
+   */
+  get limit(): number {
+    return this.bytes === this.chunk ? this.chunk.length : this.end;
+  }
+
+  /** Goes on behind packets that were found there: `position` is where a packet ends, `end` … `limit`. */
+  skipTo(position: number): void {
+    if (this.bytes === this.chunk) this.position = position;
+  }
+
   /** Bytes received that belong to no packet found so far. */
   get bufferedBytes(): number {
     return this.chunk.length - this.position + this.gathered + this.waitingBytes;

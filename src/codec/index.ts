@@ -19,7 +19,7 @@ import {
 import { checkFirstByte, sizeWithHeader, writeFixedHeader } from './fixed-header.ts';
 import { PacketReader } from './packet-reader.ts';
 import type { Packet, PublishAcknowledgeType, PublishPacket } from './packets.ts';
-import { publishSize, readPublish, writePublish } from './publish.ts';
+import { publishSize, readPublish, readTopicName, writePublish } from './publish.ts';
 import {
   decodeSuback,
   decodeSubscribe,
@@ -109,6 +109,21 @@ export function decodePublish(
   checkFirstByte(firstByte, version);
   reader.begin(bytes, packetStart, bodyStart, end, version);
   return readPublish(reader, firstByte);
+}
+
+/**
+ * The Topic Name of a PUBLISH, and no more of it; empty if a Topic Alias stands for it or should.
+ * @throws {MalformedPacketError} as `decodePacket` does
+ */
+export function decodeTopicName(
+  bytes: Uint8Array,
+  packetStart: number,
+  bodyStart: number,
+  end: number,
+  version: ProtocolVersion,
+): string {
+  reader.begin(bytes, packetStart, bodyStart, end, version);
+  return readTopicName(reader);
 }
 
 /**

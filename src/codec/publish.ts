@@ -34,8 +34,8 @@ export function readPublish(reader: PacketReader, firstByte: number): PublishPac
 /** Topic Names seen before, which therefore are well-formed and without wildcards. */
 const knownTopicNames = new TextCache();
 
-/** Wildcards make it malformed: Reason Code 0x90 is for names that are "not malformed, but not accepted". [MQTT-3.3.2-2] */
-function readTopicName(reader: PacketReader): string {
+/** Reads the Topic Name of a PUBLISH, which may be empty. Wildcards make it malformed: Reason Code 0x90 is for names that are "not malformed, but not accepted". [MQTT-3.3.2-2] */
+export function readTopicName(reader: PacketReader): string {
   const { bytes, position, end } = reader;
   const start = position + 2;
   const nameEnd = start <= end ? start + ((bytes[position]! << 8) | bytes[position + 1]!) : end;

@@ -8,12 +8,12 @@
  * The broker keeps the message itself and routes it on release; the client keeps a mark and delivers at once.
  */
 import { packetIdentifierMax } from '../protocol/version.ts';
+import { PeerIdentifiers } from './peer-identifiers.ts';
 
 export class InboundExchange<T> {
   /** Receive Maximum granted to the peer: how many QoS 1 and 2 messages may be open. */
   receiveMaximum: number;
-  /** Identifiers are the peer's choice, so a Map, and bounded by `receiveMaximum` or by there being 65,535 identifiers. */
-  #open: Map<number, T> | undefined;
+  #open: PeerIdentifiers<T> | undefined;
   /** QoS 1 messages whose PUBACK has not been sent yet. */
   #unacknowledged = 0;
 
@@ -23,7 +23,7 @@ export class InboundExchange<T> {
 
   /** Messages open at this moment, QoS 1 and 2 together. */
   get count(): number {
-    return this.#unacknowledged + (this.#open?.size ?? 0);
+    return this.#unacknowledged + (this.#open?.count ?? 0);
   }
 
   /** True if one more would be more than was granted. [MQTT-3.3.4-7] */
@@ -43,7 +43,7 @@ export class InboundExchange<T> {
 
   /** Whether this identifier is open at QoS 2. */
   has(packetIdentifier: number): boolean {
-    return this.#open?.has(packetIdentifier) ?? false;
+    return this.#open?.get(packetIdentifier) !== undefined;
   }
 
   /** What is kept for an identifier that is open at QoS 2. */
@@ -53,17 +53,13 @@ export class InboundExchange<T> {
 
   /** A QoS 2 PUBLISH came: keeps `value` under its identifier unless it is open already. */
   begin(packetIdentifier: number, value: T): 'deliver' | 'duplicate' {
-    this.#open ??= new Map();
-    if (this.#open.has(packetIdentifier)) return 'duplicate';
-    this.#open.set(packetIdentifier, value);
-    return 'deliver';
+    this.#open ??= new PeerIdentifiers();
+    return this.#open.add(packetIdentifier, value) ? 'deliver' : 'duplicate';
   }
 
   /** A PUBREL came: forgets the identifier and returns what was kept. */
   release(packetIdentifier: number): T | undefined {
-    const value = this.#open?.get(packetIdentifier);
-    if (value !== undefined) this.#open?.delete(packetIdentifier);
-    return value;
+    return this.#open?.take(packetIdentifier);
   }
 
   /** The connection is gone: QoS 1 work in progress is the peer's to repeat, QoS 2 stays. */
@@ -71,8 +67,8 @@ export class InboundExchange<T> {
     this.#unacknowledged = 0;
   }
 
-  /** Open QoS 2 messages in the order of their arrival. */
-  entries(): IterableIterator<[number, T]> {
-    return (this.#open ?? new Map<number, T>()).entries();
+  /** Open QoS 2 messages, in no order. */
+  entries(): [number, T][] {
+    return this.#open?.entries() ?? [];
   }
 }

@@ -45,6 +45,11 @@ export class OutboundExchange<E extends OutboundEntry> {
     return this.identifiers.count;
   }
 
+  /** How many more PUBLISH the peer's Receive Maximum lets be sent now; 0 or less is none. [MQTT-3.3.4-9] */
+  get quota(): number {
+    return this.#quota;
+  }
+
   /** Whether a PUBLISH may be sent now, as far as the peer's Receive Maximum goes. [MQTT-3.3.4-9] */
   get hasQuota(): boolean {
     return this.#quota > 0;

@@ -71,7 +71,7 @@ class MemoryTransport implements Transport {
   write(bytes: Uint8Array, released?: () => void): boolean {
     const other = this.#other!;
     if (this.#state === 'open' && other.#state !== 'closed') {
-      for (const piece of this.#settings.split(bytes.slice())) {
+      for (const piece of this.#settings.split(new Uint8Array(bytes))) {
         other.#inbox.push(piece);
         other.#inboxBytes += piece.length;
       }

@@ -67,6 +67,26 @@ describe('PacketFramer', () => {
     expect(framer.bufferedBytes).toBe(0);
   });
 
+  it('goes on behind what was found behind a packet in its chunk, and nowhere else', () => {
+    const framer = new PacketFramer();
+    const packets = [0x40, 2, 0, 1, 0x40, 2, 0, 2, 0x40, 2, 0, 3];
+    framer.push(Uint8Array.from([...packets, 0x40, 2, 0]));
+    expect(framer.next()).toBe(true);
+    expect([framer.packetStart, framer.end, framer.limit]).toEqual([0, 4, 15]);
+    framer.skipTo(8);
+    expect(framer.bufferedBytes).toBe(7);
+    expect(framer.next()).toBe(true);
+    expect([framer.packetStart, framer.end, framer.limit]).toEqual([8, 12, 15]);
+    expect(framer.next()).toBe(false);
+    framer.push(Uint8Array.from([4, ...packets]));
+    expect(framer.next()).toBe(true);
+    // Joined of two chunks: what follows it lies elsewhere.
+    expect(framer.limit).toBe(framer.end);
+    framer.skipTo(framer.end);
+    expect(framer.next()).toBe(true);
+    expect([...framer.bytes.subarray(framer.packetStart, framer.end)]).toEqual([0x40, 2, 0, 1]);
+  });
+
   it('counts what it holds and has not shown', () => {
     const framer = new PacketFramer();
     expect(framer.bufferedBytes).toBe(0);
