@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { createServer as createTlsServer } from 'node:tls';
 import type { Listener, PeerAddress, Transport } from '../transport.ts';
 import { peerOf, SocketTransport } from './socket.ts';
+import { shareSocketShapes } from './socket-shapes.ts';
 import { connectThroughSocks, proxyAddress } from './socks.ts';
 import { startTls, type TlsClientOptions, type TlsServerOptions, tlsServerOptions } from './tls.ts';
 
@@ -72,6 +73,7 @@ export function reportTlsErrors(server: Server, { onError }: ListenTcpOptions): 
 /** Binds any server of Node's (also HTTP) to the port or path; rejects with Node's error. */
 export async function bind(server: Server, options: ListenTcpOptions): Promise<void> {
   const { unixPath } = options;
+  shareSocketShapes();
   try {
     await listen(server, options);
   } catch (error) {
