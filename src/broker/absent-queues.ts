@@ -6,7 +6,7 @@ import { WheelTimer } from '../base/timer-wheel.ts';
 import { StorageError } from '../protocol/errors.ts';
 import type { BrokerContext } from './context.ts';
 import { removeRestingExpired } from './resting-expiry.ts';
-import type { Session } from './session.ts';
+import type { SessionOutput } from './session-output.ts';
 
 /** Between two looks at what has expired. */
 const sweepIntervalMs = 10_000;
@@ -30,13 +30,13 @@ class SweepTimer extends WheelTimer {
 export class AbsentQueues {
   readonly #context: BrokerContext;
   /** How many deliveries of each are in memory, as noted last; the Session noted first is the first. */
-  readonly #resident = new Map<Session, number>();
+  readonly #resident = new Map<SessionOutput, number>();
   #residentCount = 0;
   /** Deliveries in memory from which on some are to rest. */
   #tooMany = 0;
   #isResting = false;
   /** Absent Sessions with something queued that expires. */
-  readonly #expiring = new Set<Session>();
+  readonly #expiring = new Set<SessionOutput>();
   readonly #timer = new SweepTimer(() => this.#sweep());
   #sweeping: Iterator<void> | undefined = undefined;
 
@@ -50,7 +50,7 @@ export class AbsentQueues {
   }
 
   /** The queue of an absent Session has changed, or it has become absent. */
-  note(session: Session): void {
+  note(session: SessionOutput): void {
     const { wheel } = this.#context;
     if (session.queue.firstExpiry !== 0 && !this.#expiring.has(session)) {
       this.#expiring.add(session);
@@ -66,12 +66,12 @@ export class AbsentQueues {
   }
 
   /** The Session is absent no more, or has ended. */
-  forget(session: Session): void {
+  forget(session: SessionOutput): void {
     this.#count(session, 0);
     this.#expiring.delete(session);
   }
 
-  #count(session: Session, count: number): void {
+  #count(session: SessionOutput, count: number): void {
     const before = this.#resident.get(session) ?? 0;
     if (count === before) return;
     this.#residentCount += count - before;

@@ -41,6 +41,7 @@ import { RetainedMessages } from './retained.ts';
 import { deliverAll } from './route-delivery.ts';
 import { type Route, Routes } from './routes.ts';
 import type { Session } from './session.ts';
+import type { SessionOutput } from './session-output.ts';
 import { Sessions } from './sessions.ts';
 import { StatusPublisher } from './status.ts';
 import { CaptureFile, type CaptureFileOptions } from './tap/capture-file.ts';
@@ -354,7 +355,7 @@ class Context implements BrokerContext {
   readonly tapFeed: TapFeed;
   #toFlush: PacketOutput[] = [];
   #isFlushDeferred = false;
-  readonly #queueWarnings = new WeakMap<Session, number>();
+  readonly #queueWarnings = new WeakMap<SessionOutput, number>();
   #memoryTimer: ReturnType<typeof setInterval> | undefined;
   readonly #flushAll = (): void => {
     this.#isFlushDeferred = false;
@@ -430,7 +431,7 @@ class Context implements BrokerContext {
     this.clock.defer(this.#flushAll);
   }
 
-  warnOfFullQueue(session: Session): void {
+  warnOfFullQueue(session: SessionOutput): void {
     const now = this.clock.monotonic();
     const last = this.#queueWarnings.get(session);
     if (last !== undefined && now - last < queueWarningIntervalMs) return;

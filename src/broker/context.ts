@@ -16,6 +16,7 @@ import type { Store } from './persistence/store.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Route, Routes } from './routes.ts';
 import type { Session } from './session.ts';
+import type { SessionOutput } from './session-output.ts';
 import type { Sessions } from './sessions.ts';
 import type { Tap } from './tap/tap.ts';
 import type { TapFeed } from './tap/tap-feed.ts';
@@ -59,5 +60,5 @@ export interface BrokerContext {
   /** Whether `memory_limit` is reached; measured now and then, not per message. */
   readonly isShortOfMemory: boolean;
   /** Logs that messages for a Session are being dropped, at most once per Session and minute. */
-  warnOfFullQueue(session: Session): void;
+  warnOfFullQueue(session: SessionOutput): void;
 }

@@ -17,7 +17,7 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { Connection } from './connection.ts';
 import type { Counters } from './counters.ts';
-import type { Session } from './session.ts';
+import type { SessionOutput } from './session-output.ts';
 
 /** How often the pace of the receivers that are waited for is looked at. */
 const paceMs = 50;
@@ -52,12 +52,12 @@ export class FlowControl {
   readonly #clock: Clock;
   readonly #counters: Counters;
   /** Receivers found behind while the packet in hand was being routed. */
-  readonly #noted: Session[] = [];
-  readonly #awaited = new Map<Session, Awaited>();
+  readonly #noted: SessionOutput[] = [];
+  readonly #awaited = new Map<SessionOutput, Awaited>();
   /** How many receivers each held publisher waits for. */
   readonly #held = new Map<Connection, number>();
   /** Those left behind that have not caught up since: until when they are not waited for. */
-  readonly #leftBehindUntil = new WeakMap<Session, number>();
+  readonly #leftBehindUntil = new WeakMap<SessionOutput, number>();
   #impatientUntil = Number.NEGATIVE_INFINITY;
   #timer: TimerHandle | undefined = undefined;
 
@@ -77,7 +77,7 @@ export class FlowControl {
   }
 
   /** The receiver is behind; whoever is publishing may be made to wait. */
-  note(receiver: Session): void {
+  note(receiver: SessionOutput): void {
     if (this.#noted.length < 64 && !this.#noted.includes(receiver)) this.#noted.push(receiver);
   }
 
@@ -114,12 +114,12 @@ export class FlowControl {
   }
 
   /** The receiver has caught up, or is gone: publishers go on. */
-  release(receiver: Session): void {
+  release(receiver: SessionOutput): void {
     this.#leftBehindUntil.delete(receiver);
     this.#letGo(receiver);
   }
 
-  #letGo(receiver: Session): void {
+  #letGo(receiver: SessionOutput): void {
     const awaited = this.#awaited.get(receiver);
     if (awaited === undefined) return;
     this.#awaited.delete(receiver);
@@ -136,7 +136,7 @@ export class FlowControl {
   }
 
   /** Lets a publisher go on, unless those before it have put the receiver behind again. */
-  #goOn(publisher: Connection, receiver: Session): void {
+  #goOn(publisher: Connection, receiver: SessionOutput): void {
     this.forgetNoted();
     const isBehind = receiver.queue.length >= behindMessages || (receiver.connection?.unsentBytes ?? 0) >= behindBytes;
     if (isBehind) this.note(receiver);
@@ -147,12 +147,12 @@ export class FlowControl {
    * How many publishers wait for this receiver. Each may have brought a message beyond its queue's limit before it could be stopped,
    * and brings no more.
    */
-  waitingFor(receiver: Session): number {
+  waitingFor(receiver: SessionOutput): number {
     return this.#awaited.get(receiver)?.publishers.size ?? 0;
   }
 
   /** Whether publishers wait for this receiver. */
-  isAwaited(receiver: Session): boolean {
+  isAwaited(receiver: SessionOutput): boolean {
     return this.#awaited.size > 0 && this.#awaited.has(receiver);
   }
 

@@ -20,7 +20,8 @@ import { unreleasedBytesMax } from './publish.ts';
 import { mayTakeQuickWay } from './quick-way.ts';
 import { deliver } from './route-delivery.ts';
 import type { Receiver, Route } from './routes.ts';
-import { runMessagesMax, type Session } from './session.ts';
+import type { Session } from './session.ts';
+import { runMessagesMax } from './session-output.ts';
 
 /** A message that stays for long keeps the run it came in, or this much, in memory. */
 const runBytesMax = 4096;

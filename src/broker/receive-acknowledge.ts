@@ -3,7 +3,8 @@ import { ProtocolError } from '../protocol/errors.ts';
 import { PacketType } from '../protocol/packet-types.ts';
 import { isFailure, ReasonCode } from '../protocol/reason-codes.ts';
 import type { Connection } from './connection.ts';
-import { runMessagesMax, type Session } from './session.ts';
+import type { Session } from './session.ts';
+import { runMessagesMax } from './session-output.ts';
 
 /** The short form: first byte, Remaining Length 2 and a Packet Identifier; it says success. */
 export const shortAcknowledgeSize = 4;

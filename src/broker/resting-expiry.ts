@@ -4,7 +4,7 @@ import type { BrokerContext } from './context.ts';
 import { Delivery } from './delivery.ts';
 import type { DeliveryRecord } from './persistence/store.ts';
 import type { RestingDeliveries } from './resting-deliveries.ts';
-import type { Session } from './session.ts';
+import type { SessionOutput } from './session-output.ts';
 
 /** Deliveries read from the store at a time. */
 export const restingWindow = 64;
@@ -26,7 +26,11 @@ export function storedDelivery(record: DeliveryRecord): Delivery {
  * @param now milliseconds since the epoch
  * @throws {StorageError} if something cannot be read; it goes on resting
  */
-export function* removeRestingExpired(context: BrokerContext, session: Session, now: number): IterableIterator<void> {
+export function* removeRestingExpired(
+  context: BrokerContext,
+  session: SessionOutput,
+  now: number,
+): IterableIterator<void> {
   const { store } = context;
   const { queue, clientIdentifier } = session;
   const { resting } = queue;
@@ -57,7 +61,7 @@ export function* removeRestingExpired(context: BrokerContext, session: Session, 
   resting.firstExpiry = firstExpiry;
 }
 
-function forget({ queue }: Session, resting: RestingDeliveries, delivery: Delivery): void {
+function forget({ queue }: SessionOutput, resting: RestingDeliveries, delivery: Delivery): void {
   resting.remove(delivery, delivery.message.payloadLength);
   queue.forgetResting(delivery);
 }

@@ -1,7 +1,7 @@
 /** The sending of the retained messages that match a new subscription, as fast as the subscriber takes them. */
 import type { BrokerContext } from './context.ts';
 import { messageOf, type RetainedCursor, type RetainedRecord } from './retained.ts';
-import type { Session } from './session.ts';
+import type { SessionOutput } from './session-output.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Messages taken from the store at a time. */
@@ -23,7 +23,7 @@ export class RetainedReplay {
   }
 
   /** Offers what the Session takes now. True once all was offered, or the subscription has ended. */
-  advance(session: Session): boolean {
+  advance(session: SessionOutput): boolean {
     const batch = this.#batch;
     for (let rounds = 0; rounds < roundsMax; rounds++) {
       while (this.#position < batch.length) {
@@ -39,7 +39,7 @@ export class RetainedReplay {
     return false;
   }
 
-  #offer(session: Session, record: RetainedRecord): void {
+  #offer(session: SessionOutput, record: RetainedRecord): void {
     const { authority, routes, settings } = this.#context;
     const { subscription } = this;
     // What was left of the last time may have been removed meanwhile, or have expired.

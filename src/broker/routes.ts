@@ -9,6 +9,7 @@
 import type { QoS } from '../protocol/version.ts';
 import type { Authority } from './auth.ts';
 import type { Session } from './session.ts';
+import type { SessionOutput } from './session-output.ts';
 import { type SharedGroup, SharedSubscriptions } from './shared-subscriptions.ts';
 import type { Subscription } from './subscription.ts';
 import { SubscriptionTrie } from './subscription-trie.ts';
@@ -197,7 +198,7 @@ export class Routes {
   }
 
   /** Whether access rules let this Session have messages on this topic. */
-  mayReceive(session: Session, topicName: string): boolean {
+  mayReceive(session: SessionOutput, topicName: string): boolean {
     return this.#authority.receivesAll || this.#authority.mayReceive(session.identity, topicName);
   }
 
