@@ -131,6 +131,23 @@ describe('listenTcp', () => {
     await recorder.until(() => recorder.closes.length > 0);
     await waitFor(() => isReleased);
   });
+
+  it('cuts off a peer that goes on sending after the end', async () => {
+    const { accepted, port } = await listen({ lingerMs: 100 });
+    const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {});
+    const sending = setInterval(() => socket.write('more'), 10);
+    closers.push(() => {
+      clearInterval(sending);
+      socket.destroy();
+    });
+    await waitFor(() => accepted.length === 1);
+    const { transport, recorder } = accepted[0]!;
+    transport.write(new Uint8Array(10));
+    transport.end();
+    await recorder.until(() => recorder.closes.length > 0);
+    expect(recorder.closes).toEqual([undefined]);
+  });
 });
 
 describe('Unix sockets', () => {

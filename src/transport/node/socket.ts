@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { PeerAddress, Transport, TransportHandlers } from '../transport.ts';
 
-/** Milliseconds that a stream which was ended may stand still, or the peer may take to close it, before it is destroyed. */
+/** Milliseconds that a stream which was ended may stand still, or once to twice what a busy peer may take to close it, before it is destroyed. */
 export const lingerMs = 5_000;
 /** Milliseconds after which it is destroyed in any case. */
 const lingerTotalMs = 60_000;
@@ -22,9 +22,13 @@ export class SocketTransport implements Transport {
   #error: Error | undefined;
   #isClosed: boolean;
   #isPaused = false;
-  #isLingering = false;
-
   readonly #lingerMs: number;
+  /** Runs from the end on. */
+  #lingerTimer: NodeJS.Timeout | undefined;
+  /** How often it has run out. */
+  #lingerRounds = 0;
+  /** Whether the last byte was sent when it ran out. */
+  #wasSent = false;
 
   /**
    * @param peer given where the socket cannot say it: for Unix sockets
@@ -48,6 +52,7 @@ export class SocketTransport implements Transport {
   static #onClose(this: Socket): void {
     const transport = (this as OwnedSocket)[owner];
     transport.#isClosed = true;
+    clearTimeout(transport.#lingerTimer);
     transport.#handlers?.close(transport.#error);
   }
 
@@ -59,7 +64,7 @@ export class SocketTransport implements Transport {
 
   static #onData(this: Socket, chunk: Uint8Array): void {
     const transport = (this as OwnedSocket)[owner];
-    if (!transport.#isLingering) (transport.#handlers as TransportHandlers).data(chunk);
+    if (transport.#lingerTimer === undefined) (transport.#handlers as TransportHandlers).data(chunk);
   }
 
   static #onDrain(this: Socket): void {
@@ -103,7 +108,7 @@ export class SocketTransport implements Transport {
 
   pause(): void {
     // After end() the socket must flow, or the peer's FIN would never be seen.
-    if (this.#isLingering) return;
+    if (this.#lingerTimer !== undefined) return;
     this.#isPaused = true;
     this.socket.pause();
   }
@@ -129,24 +134,31 @@ export class SocketTransport implements Transport {
    * overtake what was just written. A peer that neither takes the rest nor closes is cut off.
    */
   #linger(): void {
-    if (this.#isLingering) return;
-    this.#isLingering = true;
+    if (this.#lingerTimer !== undefined) return;
     const { socket } = this;
-    const destroy = (): void => void socket.destroy();
+    const ms = this.#lingerMs;
     socket.resume();
-    // The socket counts its own progress, in both directions; hence the bound for a peer that only ever sends.
-    socket.setTimeout(this.#lingerMs, destroy);
-    const total = setTimeout(destroy, lingerTotalMs).unref();
-    let closing: NodeJS.Timeout | undefined;
-    const sent = (): void => {
-      closing = setTimeout(destroy, this.#lingerMs).unref();
-    };
-    if (socket.writableFinished) sent();
-    else socket.once('finish', sent);
-    socket.once('close', () => {
-      clearTimeout(total);
-      clearTimeout(closing);
-    });
+    // The socket counts its own progress, in both directions; hence the bounds for a peer that only ever sends.
+    socket.setTimeout(ms);
+    socket.on('timeout', SocketTransport.#onTimeout);
+    this.#wasSent = socket.writableFinished;
+    this.#lingerTimer = setTimeout(SocketTransport.#onLingered, ms, this).unref();
+  }
+
+  static #onTimeout(this: Socket): void {
+    this.destroy();
+  }
+
+  /** The peer has had its time to close, or will have had it the next time. */
+  static #onLingered(transport: SocketTransport): void {
+    const { socket } = transport;
+    const isTooLong = ++transport.#lingerRounds * transport.#lingerMs >= lingerTotalMs;
+    if (transport.#wasSent || isTooLong) {
+      socket.destroy();
+    } else {
+      transport.#wasSent = socket.writableFinished;
+      transport.#lingerTimer?.refresh();
+    }
   }
 }
 
