@@ -14,6 +14,30 @@ const lingerTotalMs = 60_000;
 const owner = Symbol('transport');
 type OwnedSocket = Socket & { [owner]: SocketTransport };
 
+function onError(this: OwnedSocket, error: Error): void {
+  this[owner].onError(error);
+}
+
+function onClose(this: OwnedSocket): void {
+  this[owner].onClose();
+}
+
+function onEnd(this: OwnedSocket): void {
+  this[owner].onEnd();
+}
+
+function onData(this: OwnedSocket, chunk: Uint8Array): void {
+  this[owner].onData(chunk);
+}
+
+function onDrain(this: OwnedSocket): void {
+  this[owner].onDrain();
+}
+
+function onTimeout(this: Socket): void {
+  this.destroy();
+}
+
 export class SocketTransport implements Transport {
   readonly peer: PeerAddress;
   /** For what only a socket knows, such as the certificate of a TLS client. */
@@ -40,35 +64,35 @@ export class SocketTransport implements Transport {
     this.peer = peer;
     this.#isClosed = socket.closed;
     (socket as OwnedSocket)[owner] = this;
-    socket.on('error', SocketTransport.#onError);
-    socket.on('close', SocketTransport.#onClose);
-    socket.on('end', SocketTransport.#onEnd);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+    socket.on('end', onEnd);
   }
 
-  static #onError(this: Socket, error: Error): void {
-    (this as OwnedSocket)[owner].#error ??= error;
+  // What the listeners above call, and nobody else.
+
+  /** The handlers are told of the first error, once the socket is closed. */
+  onError(error: Error): void {
+    this.#error ??= error;
   }
 
-  static #onClose(this: Socket): void {
-    const transport = (this as OwnedSocket)[owner];
-    transport.#isClosed = true;
-    clearTimeout(transport.#lingerTimer);
-    transport.#handlers?.close(transport.#error);
+  onClose(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#lingerTimer);
+    this.#handlers?.close(this.#error);
   }
 
-  static #onEnd(this: Socket): void {
-    const transport = (this as OwnedSocket)[owner];
-    transport.#linger();
-    transport.#handlers?.end?.();
+  onEnd(): void {
+    this.#linger();
+    this.#handlers?.end?.();
   }
 
-  static #onData(this: Socket, chunk: Uint8Array): void {
-    const transport = (this as OwnedSocket)[owner];
-    if (transport.#lingerTimer === undefined) (transport.#handlers as TransportHandlers).data(chunk);
+  onData(chunk: Uint8Array): void {
+    if (this.#lingerTimer === undefined) (this.#handlers as TransportHandlers).data(chunk);
   }
 
-  static #onDrain(this: Socket): void {
-    ((this as OwnedSocket)[owner].#handlers as TransportHandlers).drain();
+  onDrain(): void {
+    (this.#handlers as TransportHandlers).drain();
   }
 
   get local(): PeerAddress | undefined {
@@ -90,8 +114,8 @@ export class SocketTransport implements Transport {
       return;
     }
     const socket = this.socket;
-    socket.on('data', SocketTransport.#onData);
-    socket.on('drain', SocketTransport.#onDrain);
+    socket.on('data', onData);
+    socket.on('drain', onDrain);
     // Explicitly, since a socket that was read by hand before (by a proxy's handshake) does not flow by itself.
     if (!this.#isPaused) socket.resume();
   }
@@ -140,13 +164,9 @@ export class SocketTransport implements Transport {
     socket.resume();
     // The socket counts its own progress, in both directions; hence the bounds for a peer that only ever sends.
     socket.setTimeout(ms);
-    socket.on('timeout', SocketTransport.#onTimeout);
+    socket.on('timeout', onTimeout);
     this.#wasSent = socket.writableFinished;
     this.#lingerTimer = setTimeout(SocketTransport.#onLingered, ms, this).unref();
-  }
-
-  static #onTimeout(this: Socket): void {
-    this.destroy();
   }
 
   /** The peer has had its time to close, or will have had it the next time. */
