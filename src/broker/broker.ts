@@ -33,10 +33,11 @@ import {
   resolveSettings,
 } from './options.ts';
 import { OutputPool } from './output-buffer.ts';
-import type { PacketOutput } from './packet-output.ts';
+import { OutputTurn } from './output-turn.ts';
 import { restoreState } from './persistence/restore.ts';
 import type { Store } from './persistence/store.ts';
 import { StoreTimeoutError } from './persistence/store-timeout.ts';
+import { isProcessorLimited } from './processor-limit.ts';
 import { RetainedMessages } from './retained.ts';
 import { deliverAll } from './route-delivery.ts';
 import { type Route, Routes } from './routes.ts';
@@ -153,6 +154,8 @@ export class Broker {
       await this.#closeSockets();
       throw error;
     }
+    // Under another clock no time would pass while it polls.
+    this.#context.pollsBusily = this.#context.clock === systemClock && !isProcessorLimited();
     this.#status.start();
   }
 
@@ -337,6 +340,7 @@ class Context implements BrokerContext {
   /** Connections that are only there to be told that they are too many. */
   readonly overLimit = new Set<Connection>();
   whenConnectionsChange: (() => void) | undefined = undefined;
+  #pollsBusily = false;
   readonly clock: Clock;
   readonly log: Log;
   readonly hooks: BrokerHooks;
@@ -348,23 +352,14 @@ class Context implements BrokerContext {
   readonly retained: RetainedMessages;
   readonly wireForms = new WireForms();
   readonly outputPool = new OutputPool();
+  readonly outputTurn: OutputTurn;
   readonly framerPool = new FramerPool();
   readonly flow: FlowControl;
   readonly connections = new Set<Connection>();
   readonly tap = new Tap(() => [...this.connections, ...this.overLimit]);
   readonly tapFeed: TapFeed;
-  #toFlush: PacketOutput[] = [];
-  #isFlushDeferred = false;
   readonly #queueWarnings = new WeakMap<SessionOutput, number>();
   #memoryTimer: ReturnType<typeof setInterval> | undefined;
-  readonly #flushAll = (): void => {
-    this.#isFlushDeferred = false;
-    const connections = this.#toFlush;
-    this.#toFlush = [];
-    // A publisher's acknowledgement was appended after what its messages gave to others, and goes first: it can go on meanwhile.
-    for (let index = connections.length - 1; index >= 0; index--) (connections[index] as PacketOutput).flush();
-    this.wireForms.clear();
-  };
 
   constructor(
     settings: BrokerSettings,
@@ -382,6 +377,7 @@ class Context implements BrokerContext {
     this.authority = withHooks(authority, this.hooks, log);
     this.logsPackets = log.isEnabled('debug');
     this.wheel = new TimerWheel(clock);
+    this.outputTurn = new OutputTurn(clock, () => this.wireForms.clear());
     this.flow = new FlowControl(clock, this.counters);
     this.sessions = new Sessions(this);
     this.routes = new Routes(settings, this.authority);
@@ -424,13 +420,6 @@ class Context implements BrokerContext {
     return verdict instanceof Promise || verdict < 0x80;
   }
 
-  flushLater(connection: PacketOutput): void {
-    this.#toFlush.push(connection);
-    if (this.#isFlushDeferred) return;
-    this.#isFlushDeferred = true;
-    this.clock.defer(this.#flushAll);
-  }
-
   warnOfFullQueue(session: SessionOutput): void {
     const now = this.clock.monotonic();
     const last = this.#queueWarnings.get(session);
@@ -451,10 +440,18 @@ class Context implements BrokerContext {
     this.logsPackets = this.log.isEnabled('debug');
     this.routes.reset(settings, this.authority);
     this.retained.maxMessages = settings.maxRetainedMessages;
+    this.pollsBusily = this.#pollsBusily;
     this.#watchMemory();
   }
 
+  /** Whether there is a processor to wait with for clients that come in through sockets. */
+  set pollsBusily(pollsBusily: boolean) {
+    this.#pollsBusily = pollsBusily;
+    this.outputTurn.busyPoll.windowMs = pollsBusily ? this.settings.busyPoll / 1000 : 0;
+  }
+
   stopTimers(): void {
+    this.pollsBusily = false;
     clearInterval(this.#memoryTimer);
     this.flow.stop();
     this.sessions.stop();

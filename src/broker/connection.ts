@@ -109,12 +109,13 @@ export class Connection extends PacketOutput implements TransportHandlers {
   /** The transport has bytes. */
   data(chunk: Uint8Array): void {
     if (this.state === 'closing' || this.state === 'closed') return;
-    const { tap } = this.context;
+    const { tap, outputTurn } = this.context;
     if (tap.isActive) tap.chunk(this, 'client', chunk);
     this.context.counters.bytesReceived += chunk.length;
-    this.#lastReceivedAt = this.context.clock.monotonic();
+    this.#lastReceivedAt = outputTurn.chunkBegins();
     this.framer.push(chunk);
     if (this.#waitsFor === 'nothing') this.#pump();
+    outputTurn.chunkEnds();
   }
 
   /** Works through the packets that are there. */

@@ -11,7 +11,7 @@ import type { Log } from './log.ts';
 import type { Message } from './message.ts';
 import type { BrokerSettings } from './options.ts';
 import type { OutputPool } from './output-buffer.ts';
-import type { PacketOutput } from './packet-output.ts';
+import type { OutputTurn } from './output-turn.ts';
 import type { Store } from './persistence/store.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Route, Routes } from './routes.ts';
@@ -39,6 +39,8 @@ export interface BrokerContext {
   readonly store: Store | undefined;
   readonly wireForms: WireForms;
   readonly outputPool: OutputPool;
+  /** When connections write what they have gathered. */
+  readonly outputTurn: OutputTurn;
   readonly framerPool: FramerPool;
   readonly connections: Set<Connection>;
   readonly flow: FlowControl;
@@ -55,8 +57,6 @@ export interface BrokerContext {
   mayStillPublish(message: Message): boolean;
   /** The connection's transport is closed: it counts no more. */
   connectionClosed(connection: Connection): void;
-  /** Has the connection's output written at the end of this turn of the event loop. */
-  flushLater(connection: PacketOutput): void;
   /** Whether `memory_limit` is reached; measured now and then, not per message. */
   readonly isShortOfMemory: boolean;
   /** Logs that messages for a Session are being dropped, at most once per Session and minute. */

@@ -62,6 +62,8 @@ export interface BrokerSettings {
   readonly captureUsers: readonly string[];
   /** Ours, `capture_decrypted`: what TLS listeners carry is captured in the clear instead of left out. Default false. */
   readonly captureDecrypted: boolean;
+  /** Ours, `busy_poll`: microseconds that the broker looks for the next chunk before it sleeps, where chunks mostly come that fast. 0 never. Default 50. */
+  readonly busyPoll: number;
   /** Ours, `shutdown_timeout`: seconds a stop may take. Default 5. */
   readonly shutdownTimeout: number;
 }
@@ -124,6 +126,7 @@ export const defaultBrokerSettings: BrokerSettings = {
   routeCacheSize: 65_536,
   captureUsers: [],
   captureDecrypted: false,
+  busyPoll: 50,
   shutdownTimeout: 5,
 };
 
@@ -146,6 +149,7 @@ export const defaultListenerSettings: ListenerSettings = {
 
 /** Numbers that are told to clients in two bytes, or that make no sense when smaller; the others may be 0 or any whole number above. */
 const numberRanges: Readonly<Record<string, readonly [min: number, max: number]>> = {
+  busyPoll: [0, 1000],
   maxInflightMessages: [0, 65_535],
   maxKeepAlive: [0, 65_535],
   maxOutboundBufferBytes: [1024, Number.MAX_SAFE_INTEGER],

@@ -507,7 +507,7 @@ export abstract class PacketOutput extends WheelTimer implements TapSubject {
       this.flush();
     } else if (!this.#isFlushScheduled) {
       this.#isFlushScheduled = true;
-      this.context.flushLater(this);
+      this.context.outputTurn.add(this);
     }
   }
 

@@ -136,6 +136,14 @@ const behaviour: readonly KeyRow[] = [
   },
   brokerKey(
     'general',
+    'busy_poll',
+    'busyPoll',
+    integer(0, 1000, 'microseconds'),
+    'How long the broker looks for the next bytes of any client before it sleeps, where they mostly come that fast: they need not wait for a processor to wake. It then uses a processor to the full. Where less comes it sleeps at once; so it does on a machine with one processor, and where a control group limits its processor time. 0 always sleeps.',
+    ours,
+  ),
+  brokerKey(
+    'general',
     'shutdown_timeout',
     'shutdownTimeout',
     integer(0, 3600, 'seconds'),
