@@ -61,8 +61,9 @@ export async function listenTcp(
 }
 
 /** Reports failed TLS handshakes with the peer, whose address is asked for early: later the socket has none any more. */
-export function reportTlsErrors(server: Server, { onError }: ListenTcpOptions): void {
-  if (onError === undefined) return;
+export function reportTlsErrors(server: Server, { onError, tls }: ListenTcpOptions): void {
+  // Without TLS there is nothing to report, and every connection would pay for it.
+  if (onError === undefined || tls === undefined) return;
   const peers = new WeakMap<object, PeerAddress>();
   server.on('connection', (socket: Socket) => peers.set(socket, peerOf(socket)));
   server.on('tlsClientError', (error: Error, socket: Socket & { _parent?: Socket }) => {
