@@ -8,6 +8,7 @@ import type { PeerAddress } from '../transport/transport.ts';
 export interface ClientIdentity {
   readonly clientIdentifier: string;
   readonly username: string | undefined;
+  /** To be asked for while the Client is connected, unless its Session outlives that or a hook watches connects or disconnects: then at any time. */
   readonly peer: PeerAddress;
   /** The listener it came through, by position in the configuration. */
   readonly listenerIndex: number;

@@ -15,6 +15,7 @@ import type { PropertiesOf } from '../protocol/properties.ts';
 import { isFailure, ReasonCode, reasonCodeName } from '../protocol/reason-codes.ts';
 import { packetIdentifierMax } from '../protocol/version.ts';
 import type { ClientIdentity } from './auth.ts';
+import { ConnectedClient } from './connected-client.ts';
 import type { Connection } from './connection.ts';
 import { beginAuthentication } from './enhanced-authentication.ts';
 import { watch } from './hooks.ts';
@@ -37,12 +38,12 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): Pr
   // Also where it is the user name: the client must know. [MQTT-3.2.2-16]
   const isAssigned = packet.clientIdentifier === '';
   const clientIdentifier = clientIdentifierFor(connection, packet);
-  connection.identity = {
-    clientIdentifier: clientIdentifier ?? packet.clientIdentifier,
-    username: packet.username,
-    peer: connection.transport.peer,
-    listenerIndex: listener.index,
-  };
+  connection.identity = new ConnectedClient(
+    clientIdentifier ?? packet.clientIdentifier,
+    packet.username,
+    listener.index,
+    connection.transport,
+  );
   if (clientIdentifier === undefined) {
     return refuse(connection, ReasonCode.clientIdentifierNotValid, 'the Client Identifier is not allowed');
   }
@@ -190,6 +191,9 @@ function open(
   }
   resumed.identity = identity;
   resumed.expiryInterval = expiryInterval;
+  const { onConnect, onDisconnect } = context.hooks;
+  // Access rules and hooks may ask for the address when the connection is gone.
+  if (expiryInterval > 0 || onConnect !== undefined || onDisconnect !== undefined) void identity.peer;
 
   const inflightMax = settings.maxInflightMessages || packetIdentifierMax;
   resumed.inboundMaximum = isV5 ? inflightMax : packetIdentifierMax;
@@ -219,7 +223,6 @@ function open(
       reasonCode: ReasonCode.success,
       properties: isV5 ? connackProperties(connection, inflightMax, answer) : undefined,
     });
-    const { onConnect } = context.hooks;
     if (onConnect !== undefined) watch(context.log, onConnect.call(context.hooks, identity, sessionPresent));
     if (isTold) {
       resumed.attached(connection, Math.min(inflightMax, packet.properties?.receiveMaximum ?? packetIdentifierMax));

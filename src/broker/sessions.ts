@@ -3,6 +3,7 @@ import { WheelTimer } from '../base/timer-wheel.ts';
 import type { WillMessage } from '../codec/packets.ts';
 import { AbsentQueues } from './absent-queues.ts';
 import type { ClientIdentity } from './auth.ts';
+import { ConnectedClient } from './connected-client.ts';
 import type { BrokerContext } from './context.ts';
 import { ExpiredSessions } from './expired-sessions.ts';
 import { neverExpires, Session } from './session.ts';
@@ -69,6 +70,7 @@ export class Sessions {
    * @param will what is to be published now or after its delay
    */
   leave(session: Session, will: WillMessage | undefined): void {
+    if (session.identity instanceof ConnectedClient) session.identity.forgetConnection();
     if (will !== undefined) scheduleWill(this.#context, session, will);
     if (session.expiryInterval === 0) {
       this.end(session);

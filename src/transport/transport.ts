@@ -22,6 +22,7 @@ export interface TransportHandlers {
 }
 
 export interface Transport {
+  /** Need not be known any more when the stream is closed, unless it was asked for before. */
   readonly peer: PeerAddress;
   /** This end, where the stream has addresses. */
   readonly local?: PeerAddress | undefined;

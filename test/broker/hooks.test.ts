@@ -1,6 +1,15 @@
 /** What hooks decide and see: who may connect, publish, subscribe and receive, and who came and went. */
+import { once } from 'node:events';
+import { connect as connectSocket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { type BrokerHooks, type ClientIdentity, type Decision, ReasonCode } from '../../src/broker/index.ts';
+import {
+  type BrokerHooks,
+  type ClientIdentity,
+  createBroker,
+  type Decision,
+  ReasonCode,
+} from '../../src/broker/index.ts';
+import type { PeerAddress } from '../../src/transport/transport.ts';
 import { valuesOf } from '../support/packet-reader.ts';
 import { connect, disconnect, property, subscribe5, unsubscribe5 } from '../support/raw-packets.ts';
 import { failures, ways } from './hook-ways.ts';
@@ -366,6 +375,22 @@ describe('hooks that watch', () => {
     const closing = net.broker.close();
     await expect1('d connect false', 'd disconnect: The broker is shutting down');
     await closing;
+  });
+
+  it('know where a client was after its connection was reset', async () => {
+    const hooks: BrokerHooks = {};
+    const gone = new Promise<PeerAddress>((resolve) => {
+      hooks.onDisconnect = ({ peer }) => resolve(peer);
+    });
+    const broker = createBroker({ hooks, listeners: [{ host: '127.0.0.1', port: 0 }] });
+    await broker.listen();
+    const socket = connectSocket(broker.port, '127.0.0.1');
+    socket.write(connect({ clientIdentifier: 'a' }));
+    await once(socket, 'data');
+    const port = socket.localPort;
+    socket.resetAndDestroy();
+    expect(await gone).toEqual({ address: '127.0.0.1', port, family: 'IPv4' });
+    await broker.close();
   });
 
   it('hear nothing of clients that were refused', async () => {

@@ -39,7 +39,7 @@ function onTimeout(this: Socket): void {
 }
 
 export class SocketTransport implements Transport {
-  readonly peer: PeerAddress;
+  #peer: PeerAddress | undefined;
   /** For what only a socket knows, such as the certificate of a TLS client. */
   readonly socket: Socket;
   #handlers: TransportHandlers | undefined;
@@ -58,10 +58,10 @@ export class SocketTransport implements Transport {
    * @param peer given where the socket cannot say it: for Unix sockets
    * @param linger milliseconds, see `lingerMs`
    */
-  constructor(socket: Socket, peer: PeerAddress = peerOf(socket), linger: number = lingerMs) {
+  constructor(socket: Socket, peer?: PeerAddress, linger: number = lingerMs) {
     this.#lingerMs = linger;
     this.socket = socket;
-    this.peer = peer;
+    this.#peer = peer;
     this.#isClosed = socket.closed;
     (socket as OwnedSocket)[owner] = this;
     socket.on('error', onError);
@@ -93,6 +93,12 @@ export class SocketTransport implements Transport {
 
   onDrain(): void {
     (this.#handlers as TransportHandlers).drain();
+  }
+
+  /** Asked for first when the socket is closed, it is an empty address. */
+  get peer(): PeerAddress {
+    this.#peer ??= peerOf(this.socket);
+    return this.#peer;
   }
 
   get local(): PeerAddress | undefined {
