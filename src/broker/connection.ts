@@ -217,7 +217,7 @@ export class Connection extends PacketOutput implements TransportHandlers {
 
   /** The last: flushes, lets the Session go and ends the transport once the bytes are out. */
   #leave(line: string, publishesWill: boolean): void {
-    this.#relay?.abandon();
+    this.flushRelay();
     this.flush();
     this.state = 'closing';
     this.#detach(line, publishesWill);
@@ -275,7 +275,7 @@ export class Connection extends PacketOutput implements TransportHandlers {
   close(error: Error | undefined): void {
     if (this.state === 'closed') return;
     if (this.state !== 'closing') {
-      this.#relay?.abandon();
+      this.flushRelay();
       this.#detach(
         error === undefined || isReset(error)
           ? `Client ${this.name} closed its connection`
@@ -322,7 +322,7 @@ export class Connection extends PacketOutput implements TransportHandlers {
   #fail(error: unknown): void {
     if (error instanceof AssertionError) throw error;
     const { counters, log } = this.context;
-    this.#relay?.abandon();
+    this.flushRelay();
     if (!(error instanceof MqttError)) {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
       log.write('error', `Internal error while serving client ${this.name}: ${detail}`);

@@ -71,11 +71,17 @@ export class QosZeroRelay {
     return true;
   }
 
-  /** Sends the run on its way. */
+  /** Sends the run on its way, and forgets the bytes. */
   flush(): void {
     const count = this.#count;
     if (count === 0) return;
     this.#count = 0;
+    this.#send(count);
+    // A client that publishes now and then would keep a chunk each.
+    this.#bytes = noBytes;
+  }
+
+  #send(count: number): void {
     const { counters, settings } = this.#context;
     counters.publishMessagesReceived += count;
     counters.publishBytesReceived += this.#payloadBytes;
@@ -107,12 +113,6 @@ export class QosZeroRelay {
         connection.sendRun(transcoded.bytes, 0, transcoded.length, count, this.#payloadBytes);
       }
     }
-  }
-
-  /** Forgets an open run after routing it, and the bytes with it: the connection is about to end. */
-  abandon(): void {
-    this.flush();
-    this.#bytes = noBytes;
   }
 
   #startAt(bytes: Uint8Array, packetStart: number): void {
