@@ -23,8 +23,9 @@ export interface BrokerDefinition {
  * nothing may be dropped: queues have no limit (0). 20 messages in flight per client is the default of both. Each gets its own
  * default of `set_tcp_nodelay`, which for Mosquitto is the faster one, too (bench/README.md, "The brokers").
  * @param store what there is to say about persistence besides that there is some; undefined for none: nothing waits on a disk
+ * @param maxInflight messages that a subscriber may leave unacknowledged; 0 any number
  */
-function sharedConfig(noDelay: boolean, store: readonly string[] | undefined): string {
+function sharedConfig(noDelay: boolean, store: readonly string[] | undefined, maxInflight: number): string {
   // Started by root, a broker becomes somebody who cannot write to a directory made for root.
   const mayWrite = process.getuid?.() === 0 ? ['user root'] : [];
   return [
@@ -37,12 +38,15 @@ function sharedConfig(noDelay: boolean, store: readonly string[] | undefined): s
     'sys_interval 0',
     'log_type none',
     'connection_messages false',
-    'max_inflight_messages 20',
+    `max_inflight_messages ${maxInflight}`,
     'max_queued_messages 0',
     `set_tcp_nodelay ${noDelay}`,
     '',
   ].join('\n');
 }
+
+/** What both brokers have by default. */
+const usualInflight = 20;
 
 const allProtocols: readonly Protocol[] = ['3.1.1', '5'];
 
@@ -50,29 +54,46 @@ const allProtocols: readonly Protocol[] = ['3.1.1', '5'];
 export function knownBrokers(repositoryDirectory: string): BrokerDefinition[] {
   const inBench = (name: string) => join(repositoryDirectory, 'bench', name);
   const mosquitto = findPeer('mosquitto');
-  const mosquittoDefinition = (name: string, noDelay: boolean, store?: readonly string[]): BrokerDefinition => ({
+  const mosquittoDefinition = (
+    name: string,
+    noDelay: boolean,
+    store?: readonly string[],
+    maxInflight = usualInflight,
+  ): BrokerDefinition => ({
     name,
     command: [mosquitto ?? 'mosquitto', '-c', '{config}'],
-    config: sharedConfig(noDelay, store),
+    config: sharedConfig(noDelay, store, maxInflight),
     protocols: allProtocols,
     describe: () =>
-      [mosquittoVersion(mosquitto), ...(noDelay ? ['set_tcp_nodelay true'] : []), ...said(store)].join(', '),
+      [
+        mosquittoVersion(mosquitto),
+        ...(noDelay ? ['set_tcp_nodelay true'] : []),
+        ...saidOfInflight(maxInflight),
+        ...said(store),
+      ].join(', '),
     missing: mosquitto === undefined ? 'mosquitto is not installed (Debian package mosquitto)' : undefined,
   });
-  const clearwingDefinition = (name: string, store?: readonly string[]): BrokerDefinition => ({
+  const clearwingDefinition = (
+    name: string,
+    store?: readonly string[],
+    maxInflight = usualInflight,
+  ): BrokerDefinition => ({
     name,
     command: [process.execPath, join(repositoryDirectory, 'dist', 'cli', 'main.js'), 'broker', '-c', '{config}'],
-    config: sharedConfig(true, store),
+    config: sharedConfig(true, store, maxInflight),
     protocols: allProtocols,
-    describe: () => [`clearwing ${packageVersion(repositoryDirectory)}`, ...said(store)].join(', '),
+    describe: () =>
+      [`clearwing ${packageVersion(repositoryDirectory)}`, ...saidOfInflight(maxInflight), ...said(store)].join(', '),
     missing: undefined,
   });
   return [
     clearwingDefinition('clearwing'),
+    clearwingDefinition('clearwing-unlimited', undefined, 0),
     clearwingDefinition('clearwing-strict', ['durability strict']),
     clearwingDefinition('clearwing-relaxed', ['durability relaxed']),
     clearwingDefinition('clearwing-none', ['durability none']),
     mosquittoDefinition('mosquitto', false),
+    mosquittoDefinition('mosquitto-unlimited', false, undefined, 0),
     mosquittoDefinition('mosquitto-nodelay', true),
     mosquittoDefinition('mosquitto-persistent', false, []),
     mosquittoDefinition('mosquitto-autosave', false, ['autosave_on_changes true', 'autosave_interval 1']),
@@ -114,6 +135,10 @@ export const defaultBrokerNames = {
 /** What a report says of a broker with a store. */
 function said(store: readonly string[] | undefined): readonly string[] {
   return store === undefined ? [] : ['persistence true', ...store];
+}
+
+function saidOfInflight(maxInflight: number): readonly string[] {
+  return maxInflight === usualInflight ? [] : [`max_inflight_messages ${maxInflight}`];
 }
 
 /** A broker of the user's: it must listen on `{port}` of 127.0.0.1 and let anybody in. */

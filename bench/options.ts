@@ -89,7 +89,8 @@ Drives MQTT brokers one after the other with the same load and prints what they 
   --durable            subscribers with persistent sessions only: what a store costs
   --brokers NAMES      which to measure, in this order (default ${defaultBrokerNames.clean.join(',')},
                        aedes only with flows and connections;
-                       also mosquitto-nodelay and probe), or with --durable
+                       also mosquitto-nodelay, clearwing-unlimited, mosquitto-unlimited and
+                       probe), or with --durable
                        (default ${defaultBrokerNames.onlyDurable.slice(0, 3).join(',')},
                        ${defaultBrokerNames.onlyDurable.slice(3).join(',')})
   --broker NAME=COMMAND

@@ -21,7 +21,7 @@ export class BusyPoll {
   #windowMs = 0;
   #worth = 0;
   #isPolling = false;
-  /** When the last chunk had been worked through. */
+  /** Since when there is nothing to do. */
   #restingSince = 0;
   /** How long after that the next is a hit, milliseconds. */
   #hitMs = 0;
@@ -30,7 +30,7 @@ export class BusyPoll {
     this.#clock = clock;
   }
 
-  /** Milliseconds after a chunk in which the next is polled for; 0, as at first, never to poll. */
+  /** Milliseconds in which the next chunk is polled for; 0, as at first, never to poll. */
   set windowMs(windowMs: number) {
     this.#windowMs = windowMs;
     this.#worth = 0;
@@ -47,8 +47,8 @@ export class BusyPoll {
     this.#worth = isHit ? Math.min(worthMax, this.#worth + 1) : Math.max(0, this.#worth - missCost);
   }
 
-  /** It was worked through, at `now`. */
-  chunkEnds(now: number): void {
+  /** There is nothing to do from `now` on. */
+  rest(now: number): void {
     this.#restingSince = now;
     const isWorth = this.#worth >= worthMin;
     this.#hitMs = isWorth ? this.#windowMs : this.#windowMs * wakeUpFactor;

@@ -44,7 +44,7 @@ function prepared(windowMs: number) {
         polls += clock.passUntil(clock.ms + gapMs);
         busyPoll.chunkBegins(clock.ms);
         clock.ms += 0.005;
-        busyPoll.chunkEnds(clock.ms);
+        busyPoll.rest(clock.ms);
       }
       return polls;
     },
