@@ -1,5 +1,5 @@
 /** Which packet goes to which handler, and which packets a client may not send. */
-import { decodePacket } from '../codec/index.ts';
+import { decodePacket, shortAcknowledgeSize } from '../codec/index.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { PacketType } from '../protocol/packet-types.ts';
 import { handleConnect } from './connect.ts';
@@ -8,13 +8,7 @@ import { handleDisconnect } from './disconnect.ts';
 import { handleAuth } from './enhanced-authentication.ts';
 import { receivePublish, receivePubrel, untilStoreFollows } from './publish.ts';
 import { takePublishRun, takePubrelRun } from './publish-run.ts';
-import {
-  receivePuback,
-  receivePubcomp,
-  receivePubrec,
-  shortAcknowledgeSize,
-  takeAcknowledgeRun,
-} from './receive-acknowledge.ts';
+import { receivePuback, receivePubcomp, receivePubrec, takeAcknowledgeRun } from './receive-acknowledge.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 
 /** First bytes of PUBLISH without DUP and RETAIN. */

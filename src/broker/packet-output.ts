@@ -4,7 +4,7 @@
  */
 import { RingQueue } from '../base/ring-queue.ts';
 import { WheelTimer } from '../base/timer-wheel.ts';
-import { encodeAcknowledge, encodePacket, packetSizeMax } from '../codec/index.ts';
+import { encodeAcknowledge, encodePacket, packetSizeMax, writeShortAcknowledges } from '../codec/index.ts';
 import type { Packet, PublishAcknowledgeType } from '../codec/packets.ts';
 import type { OutboundTopicAliases } from '../exchange/topic-aliases.ts';
 import { MqttError } from '../protocol/errors.ts';
@@ -400,19 +400,7 @@ export abstract class PacketOutput extends WheelTimer implements TapSubject {
   sendAcknowledges(type: PublishAcknowledgeType, identifiers: Uint16Array, count: number): void {
     if (this.state === 'closed' || count === 0) return;
     const output = this.#openOutput();
-    output.ensure(4 * count);
-    const { bytes } = output;
-    const firstByte = (type << 4) | (type === PacketType.PUBREL ? 2 : 0);
-    let position = output.length;
-    for (let index = 0; index < count; index++) {
-      const identifier = identifiers[index] as number;
-      bytes[position] = firstByte;
-      bytes[position + 1] = 2;
-      bytes[position + 2] = identifier >> 8;
-      bytes[position + 3] = identifier;
-      position += 4;
-    }
-    output.length = position;
+    writeShortAcknowledges(output, type, identifiers, count);
     this.context.counters.messagesSent += count;
     this.#appended(output);
   }

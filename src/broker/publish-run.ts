@@ -10,6 +10,7 @@
  * What is special about a packet (DUP, RETAIN, a property), or about its connection, leaves it to `receivePublish`; what is special about a
  * receiver leaves it to `deliver`, message by message. A run ends where its publisher might have to wait for a receiver.
  */
+import { isShortAcknowledge, shortAcknowledgeSize } from '../codec/index.ts';
 import { PacketType } from '../protocol/packet-types.ts';
 import { ReasonCode } from '../protocol/reason-codes.ts';
 import type { QoS } from '../protocol/version.ts';
@@ -189,8 +190,8 @@ export function takePubrelRun(connection: Connection): boolean {
     session.inboundBytes -= message.payloadLength;
     identifiers[messages.length] = packetIdentifier;
     messages.push(message);
-    position += 4;
-    if (position + 4 > chunkEnd || bytes[position] !== firstByte || bytes[position + 1] !== 2) break;
+    position += shortAcknowledgeSize;
+    if (!isShortAcknowledge(bytes, position, chunkEnd, firstByte)) break;
   }
   if (route === undefined) return false;
   framer.skipTo(position);

@@ -1,13 +1,11 @@
 /** PUBACK, PUBREC and PUBCOMP of subscribers: one that was decoded, or a run of neighbours in their short form. */
+import { isShortAcknowledge, shortAcknowledgeSize } from '../codec/index.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { PacketType } from '../protocol/packet-types.ts';
 import { isFailure, ReasonCode } from '../protocol/reason-codes.ts';
 import type { Connection } from './connection.ts';
 import type { Session } from './session.ts';
 import { runMessagesMax } from './session-output.ts';
-
-/** The short form: first byte, Remaining Length 2 and a Packet Identifier; it says success. */
-export const shortAcknowledgeSize = 4;
 
 /** Packet Identifiers of the PUBREL packets to be sent. */
 const released = new Uint16Array(runMessagesMax);
@@ -79,7 +77,7 @@ export function takeAcknowledgeRun(connection: Connection): boolean {
       receivePubrec(connection, packetIdentifier, ReasonCode.success);
     }
     position += shortAcknowledgeSize;
-    if (position + shortAcknowledgeSize > limit || bytes[position] !== firstByte || bytes[position + 1] !== 2) break;
+    if (!isShortAcknowledge(bytes, position, limit, firstByte)) break;
   }
   if (position === packetStart) return false;
   connection.sendAcknowledges(PacketType.PUBREL, released, releases);

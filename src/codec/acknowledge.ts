@@ -64,3 +64,33 @@ export function writeAcknowledge(
   if (size > 2) writer.writeUint8(reasonCode);
   if (size > 3) writeProperties(writer, properties, propertyBytes);
 }
+
+/** Bytes of the short form: first byte, Remaining Length 2 and a Packet Identifier; it says success, in all versions. */
+export const shortAcknowledgeSize = 4;
+
+/** Appends the short form for each of the first `count` identifiers. */
+export function writeShortAcknowledges(
+  writer: ByteWriter,
+  type: PublishAcknowledgeType,
+  packetIdentifiers: Uint16Array,
+  count: number,
+): void {
+  writer.ensure(shortAcknowledgeSize * count);
+  const { bytes } = writer;
+  const firstByte = (type << 4) | fixedFlags(type);
+  let position = writer.length;
+  for (let index = 0; index < count; index++) {
+    const packetIdentifier = packetIdentifiers[index] as number;
+    bytes[position] = firstByte;
+    bytes[position + 1] = 2;
+    bytes[position + 2] = packetIdentifier >> 8;
+    bytes[position + 3] = packetIdentifier;
+    position += shortAcknowledgeSize;
+  }
+  writer.length = position;
+}
+
+/** Whether `bytes[position..limit)` begins with the short form of the packet that has this first byte. */
+export function isShortAcknowledge(bytes: Uint8Array, position: number, limit: number, firstByte: number): boolean {
+  return position + shortAcknowledgeSize <= limit && bytes[position] === firstByte && bytes[position + 1] === 2;
+}

@@ -37,6 +37,7 @@ import {
   unsubscribeBodySize,
 } from './unsubscribe.ts';
 
+export { isShortAcknowledge, shortAcknowledgeSize, writeShortAcknowledges } from './acknowledge.ts';
 export { connectReturnCode } from './connack.ts';
 export { peekProtocolLevel } from './connect.ts';
 export { packetTypeName } from './fixed-header.ts';
